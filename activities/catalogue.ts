@@ -1,0 +1,29 @@
+/** What the code says of each activity, for compiling plans: queue, timeout, retries, contract hash. */
+import { z } from 'zod';
+import { taskContracts, type TaskName } from '../contracts/schemas/tasks.js';
+import type { ActivityCatalogue } from '../dag/compile.js';
+import { hashJson, type RetryRule } from '../dag/plan.js';
+
+/** Doubling from one second to a minute: five tries within half a minute, enough for a restarted server. */
+const RETRY: RetryRule = {
+  maximumAttempts: 5,
+  initialIntervalMs: 1_000,
+  backoffCoefficient: 2,
+  maximumIntervalMs: 60_000,
+};
+
+/** The catalogue of this code. */
+export function activityCatalogue(): ActivityCatalogue {
+  return Object.fromEntries(
+    Object.entries(taskContracts).map(([name, { queue, timeoutMs }]) => [
+      name,
+      { queue, timeoutMs, retry: RETRY, contract: contractHash(name as TaskName) }, // its own keys
+    ]),
+  );
+}
+
+/** Hash of a task's input and output schema. */
+export function contractHash(name: TaskName): string {
+  const { input, output } = taskContracts[name];
+  return hashJson({ input: z.toJSONSchema(input), output: z.toJSONSchema(output) });
+}

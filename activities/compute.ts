@@ -1,0 +1,131 @@
+/**
+ * Heavy work outside the worker: one child process per task. The worker heartbeats for it, kills it
+ * when the task is cancelled, and survives when it dies; the child writes to its staging folder only.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { activityInfo, Context } from '@temporalio/activity';
+import { PipelineError, type Fault } from '../contracts/errors.js';
+import type { HomeLayout } from '../contracts/home.js';
+import type { JobInput, JobName, JobOutput } from './jobs/index.js';
+
+/** What a child hears first. */
+export interface ComputeRequest {
+  readonly job: JobName;
+  readonly input: unknown;
+  readonly home: string;
+  readonly setupDir: string;
+  readonly stagingDir: string;
+}
+
+/** What a child says. */
+export type ComputeReply =
+  | { readonly kind: 'progress'; readonly detail: string }
+  | { readonly kind: 'done'; readonly output: unknown }
+  | { readonly kind: 'fault'; readonly fault: Fault }
+  | { readonly kind: 'crash'; readonly message: string };
+
+export interface ComputeOptions {
+  readonly layout: HomeLayout;
+  readonly setupDir: string;
+  /** The compiled child program. */
+  readonly entry: string;
+}
+
+export interface Staged<O> {
+  readonly output: O;
+  readonly stagingDir: string;
+}
+
+export interface Compute {
+  /**
+   * Runs a job in a child, then `commit` here; the staging folder is gone afterwards.
+   *
+   * @throws PipelineError what the job threw, or COMPUTE_CHILD_FAILED when the child died
+   */
+  <K extends JobName, R>(
+    job: K,
+    input: JobInput<K>,
+    commit: (staged: Staged<JobOutput<K>>) => Promise<R>,
+  ): Promise<R>;
+}
+
+const HEARTBEAT_MS = 2_000;
+/** A child may use this long to end by itself before it is killed. */
+const GRACE_MS = 1_000;
+
+/** Runs jobs of one home. */
+export function createCompute({ layout, setupDir, entry }: ComputeOptions): Compute {
+  return async (job, input, commit) => {
+    const stagingDir = stagingDirOf(layout);
+    await mkdir(stagingDir, { recursive: true });
+    try {
+      const output = await runChild(entry, { job, input, home: layout.home, setupDir, stagingDir });
+      return await commit({ output: output as JobOutput<typeof job>, stagingDir }); // the job's own type
+    } finally {
+      await rm(stagingDir, { recursive: true, force: true });
+    }
+  };
+}
+
+/** Identity of the task that is running, the same in every try: key of all it commits. */
+export function taskKey(): string {
+  const { workflowExecution, activityId } = activityInfo();
+  return `${workflowExecution?.workflowId}/${workflowExecution?.runId}/${activityId}`;
+}
+
+function stagingDirOf(layout: HomeLayout): string {
+  const folder = encodeURIComponent(taskKey());
+  return join(layout.staging, folder, String(activityInfo().attempt));
+}
+
+async function runChild(entry: string, request: ComputeRequest): Promise<unknown> {
+  const context = Context.current();
+  const child = fork(entry, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // idle OpenMP threads sleep: with busy cores, spinning makes a run many times slower
+    env: { ...process.env, OMP_WAIT_POLICY: 'PASSIVE', TF_CPP_MIN_LOG_LEVEL: '2' },
+  });
+  let detail = request.job as string;
+  const heartbeat = setInterval(() => context.heartbeat(detail), HEARTBEAT_MS);
+  try {
+    const reply = new Promise<unknown>((resolve, reject) => {
+      child.on('message', (message: ComputeReply) => {
+        if (message.kind === 'progress') detail = message.detail;
+        else if (message.kind === 'done') resolve(message.output);
+        else if (message.kind === 'fault') reject(new PipelineError(message.fault));
+        else reject(childFailed(request.job, message.message));
+      });
+      child.once('exit', (code, signal) => {
+        reject(
+          childFailed(request.job, signal === null ? `exit code ${code}` : `signal ${signal}`),
+        );
+      });
+      child.once('error', reject);
+    });
+    child.send(request);
+    return await Promise.race([reply, context.cancelled]);
+  } finally {
+    clearInterval(heartbeat);
+    await end(child);
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  if (child.connected) child.disconnect();
+  const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+  await exit;
+  clearTimeout(timer);
+}
+
+function childFailed(job: JobName, found: string): PipelineError {
+  return new PipelineError({
+    code: 'COMPUTE_CHILD_FAILED',
+    found: `the compute child of ${job} ended: ${found}`,
+    fix: 'it is tried again; if it dies each time, see the log of the worker and the free memory',
+  });
+}

@@ -1,0 +1,64 @@
+/** The engine's own activities: plans, records of closed runs, the partition of a schedule's tick. */
+import type { ClosedRun } from '../contracts/engine.js';
+import { PipelineError } from '../contracts/errors.js';
+import type { JsonObject } from '../contracts/json.js';
+import type { RunRecord } from '../dag/fold.js';
+import { checkParams } from '../dag/params.js';
+import { lastEndedWeek } from '../dag/partitions.js';
+import type { Plan } from '../dag/plan.js';
+import type { PlanStore } from './plan-store.js';
+import type { RunHistory } from './run-history.js';
+
+export interface EngineDependencies {
+  readonly plans: PlanStore;
+  readonly history: RunHistory;
+}
+
+export function createEngineActivities({ plans, history }: EngineDependencies) {
+  return {
+    /**
+     * The plan to run, and its hash.
+     *
+     * @throws PipelineError DAG_UNKNOWN, PLAN_NOT_FOUND, DAG_BAD_PARAM
+     */
+    async resolvePlan(request: {
+      dag: string;
+      planHash: string | null;
+      params: JsonObject;
+    }): Promise<{ plan: Plan; hash: string }> {
+      const resolved =
+        request.planHash === null
+          ? await plans.latest(request.dag)
+          : { plan: await plans.read(request.planHash), hash: request.planHash };
+      checkParams(resolved.plan, request.params);
+      return resolved;
+    },
+
+    /** Writes a closed run to `runs` and `task_runs`; the same run again changes nothing. */
+    async recordRun(run: ClosedRun<RunRecord>): Promise<void> {
+      await history.record(run);
+    },
+
+    /** Which partition a tick is about, and whether a run has succeeded for it already. */
+    async resolveTick(tick: {
+      dag: string;
+      atMs: number;
+    }): Promise<{ partition: string; recorded: boolean }> {
+      const { plan } = await plans.latest(tick.dag);
+      if (plan.partitions !== 'iso-week') {
+        throw new PipelineError({
+          code: 'DAG_INVALID',
+          file: tick.dag,
+          found: `a scheduled DAG with partitions "${plan.partitions}"`,
+          expected: 'iso-week',
+          fix: 'declare `partitions` in the DAG, then deploy it again',
+        });
+      }
+      const partition = lastEndedWeek(new Date(tick.atMs));
+      const states = await history.states(tick.dag, partition);
+      return { partition, recorded: states.includes('success') };
+    },
+  };
+}
+
+export type EngineActivities = ReturnType<typeof createEngineActivities>;

@@ -1,0 +1,73 @@
+/** Every activity a worker serves, made from what it depends on. */
+import type { Client } from '@temporalio/client';
+import type { HomeLayout } from '../contracts/home.js';
+import type { Plan } from '../dag/plan.js';
+import { MlflowClient } from '../models/registry/mlflow-client.js';
+import { checkedActivities, toFailure } from './checked.js';
+import { createCompute, type Compute } from './compute.js';
+import { createEngineActivities } from './engine.js';
+import { ingestTasks } from './ingest.js';
+import { createLifecycleActivities } from './lifecycle.js';
+import { monitoringTasks } from './monitoring.js';
+import { planStore } from './plan-store.js';
+import { reportingTasks } from './reporting.js';
+import { runHistory } from './run-history.js';
+import { trainingTasks } from './training.js';
+
+export interface ActivityDependencies {
+  readonly layout: HomeLayout;
+  readonly compute: Compute;
+  readonly mlflow: MlflowClient;
+  readonly temporal: Client;
+}
+
+export interface WorkerSetting {
+  readonly layout: HomeLayout;
+  readonly setupDir: string;
+  /** The compiled program of compute children. */
+  readonly computeEntry: string;
+  readonly mlflowUrl: string;
+  readonly temporal: Client;
+  /** The newest plan of each DAG, by id. */
+  readonly plans: ReadonlyMap<string, Plan>;
+}
+
+type Activity = (...args: never[]) => Promise<unknown>;
+
+/** The activities of one worker, by name. */
+export function createActivities(setting: WorkerSetting): Record<string, Activity> {
+  const { layout, setupDir, computeEntry, mlflowUrl, temporal, plans } = setting;
+  const dependencies: ActivityDependencies = {
+    layout,
+    temporal,
+    compute: createCompute({ layout, setupDir, entry: computeEntry }),
+    mlflow: new MlflowClient({ baseUrl: mlflowUrl }),
+  };
+  const engine = createEngineActivities({
+    plans: planStore(layout.plans, plans),
+    history: runHistory(layout, temporal),
+  });
+  return {
+    ...withCodes(engine),
+    ...withCodes(createLifecycleActivities(dependencies)),
+    ...checkedActivities({
+      ...ingestTasks(dependencies),
+      ...trainingTasks(dependencies),
+      ...monitoringTasks(dependencies),
+      ...reportingTasks(dependencies),
+    }),
+  };
+}
+
+/** The engine's own activities have no schemas, but their failures carry codes too. */
+function withCodes(activities: Record<string, Activity>): Record<string, Activity> {
+  return Object.fromEntries(
+    Object.entries(activities).map(([name, activity]) => [
+      name,
+      (...args: never[]) =>
+        activity(...args).catch((error: unknown) => {
+          throw toFailure(error);
+        }),
+    ]),
+  );
+}

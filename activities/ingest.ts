@@ -1,0 +1,119 @@
+/** Raw files into `flows`, and the tables computed from it. */
+import { basename } from 'node:path';
+import { PipelineError } from '../contracts/errors.js';
+import type { Tasks } from '../contracts/schemas/tasks.js';
+import { commitDerived, type DerivedWeek } from '../feature-store/derived.js';
+import { readSnapshot } from '../feature-store/delta/snapshot.js';
+import { commitParsed, findIngested } from '../feature-store/ingest/commit-parsed.js';
+import { listSources } from '../feature-store/sources/list-sources.js';
+import { staleWeeks } from '../feature-store/stale-weeks.js';
+import { FLOWS, tableFolder } from '../feature-store/tables.js';
+import type { TaskCodes } from './checked.js';
+import type { ActivityDependencies } from './index.js';
+import { heartbeating } from './heartbeating.js';
+import { taskKey } from './compute.js';
+
+type ParsedFile = Tasks['parseFlows']['output'];
+
+/** Rows of the weeks that one task computes at a time, unless one week alone has more. */
+const ROWS_PER_BATCH = 200_000;
+
+export function ingestTasks({ layout, compute }: ActivityDependencies) {
+  const { tables: tablesRoot } = layout;
+
+  async function commitWeeks(derived: readonly DerivedWeek[]): Promise<Map<string, number>> {
+    const versions = new Map<string, number>();
+    for (const week of derived) {
+      const { version } = await commitDerived({
+        tablesRoot,
+        derived: week,
+        info: { task: taskKey() },
+      });
+      versions.set(week.schema.name, version);
+    }
+    return versions;
+  }
+
+  const versionOf = (versions: ReadonlyMap<string, number>, table: string) => ({
+    table,
+    version: versions.get(table) ?? 0,
+  });
+
+  return {
+    noop: async ({ value }) => ({ value }),
+
+    listSources: async ({ input }) => {
+      const { flows, ignored, faults } = await heartbeating('reading headers', () =>
+        listSources([input]),
+      );
+      return {
+        files: flows.map((file) => ({ ...file, name: basename(file.path) })),
+        ignored: [...ignored],
+        faults: [...faults],
+      };
+    },
+
+    /** A file goes in whole or not at all; a file that cannot be read is a fault of the data, not of the run. */
+    parseFlows: async ({ file }): Promise<ParsedFile> => {
+      const known = await findIngested(tablesRoot, file.sha256);
+      if (known !== undefined) {
+        return { ...known, file: file.path, faults: [], flows: await flowsVersion(tablesRoot) };
+      }
+      try {
+        return await compute('parseFlows', { source: file }, async ({ output: parsed }) => {
+          const { version } = await commitParsed({ tablesRoot, parsed, info: { task: taskKey() } });
+          return {
+            file: file.path,
+            rowsRead: parsed.rowsRead,
+            rowsStored: parsed.rowsStored,
+            rowsRejected: parsed.rowsRejected,
+            faults: [...parsed.faults],
+            flows: { table: FLOWS.name, version },
+          };
+        });
+      } catch (error) {
+        if (!(error instanceof PipelineError) || !error.code.startsWith('FLOW_')) throw error;
+        const nothing = { rowsRead: 0, rowsStored: 0, rowsRejected: 0, flows: null };
+        return { file: file.path, ...nothing, faults: [error.fault] };
+      }
+    },
+
+    findStaleWeeks: async () => {
+      const batches: { weeks: string[]; rows: number }[] = [];
+      for (const { week, rows } of await staleWeeks(tablesRoot)) {
+        const last = batches.at(-1);
+        if (last !== undefined && last.rows + rows <= ROWS_PER_BATCH) {
+          last.weeks.push(week);
+          last.rows += rows;
+        } else batches.push({ weeks: [week], rows });
+      }
+      return { batches: batches.map(({ weeks }) => ({ weeks, label: labelOf(weeks) })) };
+    },
+
+    aggregateTraffic: ({ weeks }) =>
+      compute('aggregateTraffic', { weeks }, async ({ output }) => {
+        const versions = await commitWeeks(output);
+        return {
+          hourly: versionOf(versions, 'traffic_hourly'),
+          daily: versionOf(versions, 'traffic_daily'),
+        };
+      }),
+
+    buildFeatures: ({ weeks }) =>
+      compute('buildFeatures', { weeks }, async ({ output }) => ({
+        features: versionOf(await commitWeeks(output), 'flow_features'),
+        rows: output.reduce((rows, week) => rows + week.rows, 0),
+      })),
+  } satisfies Partial<TaskCodes>;
+}
+
+function labelOf(weeks: readonly string[]): string {
+  return weeks.length === 1
+    ? weeks.join()
+    : `${weeks[0]} .. ${weeks.at(-1)} (${weeks.length} weeks)`;
+}
+
+async function flowsVersion(tablesRoot: string): Promise<ParsedFile['flows']> {
+  const snapshot = await readSnapshot(tableFolder(tablesRoot, FLOWS.name));
+  return snapshot === undefined ? null : { table: FLOWS.name, version: snapshot.version };
+}

@@ -1,0 +1,75 @@
+/** Compares a week with the rows its model was trained on. */
+import type { Preset, Selection } from '../../contracts/schemas/values.js';
+import { binFlows, fitFlowBins, type FlowColumns } from '../../domain/drift/bin-flows.js';
+import { judgeDrift, type DriftScore, type DriftWindow } from '../../domain/drift/judge-drift.js';
+import { HISTOGRAM_COLUMNS } from '../../domain/traffic/features.js';
+import { FeatureDb } from '../../feature-store/duckdb.js';
+import type { FlowSet } from '../../feature-store/read-flows.js';
+import { PPI_CHANNELS, PPI_PACKETS } from '../../models/model.js';
+import type { JobContext } from './index.js';
+import { readSelection } from './select-flows.js';
+
+const HOUR_MS = 3_600_000;
+const HISTOGRAM_BINS = 8;
+
+export async function measureDriftJob(
+  input: { reference: Selection; version: number; week: string; preset: Preset },
+  { layout }: JobContext,
+): Promise<{ rows: number; scores: DriftScore[] }> {
+  const { reference, version, week, preset } = input;
+  const db = await FeatureDb.open();
+  const source = { db, tablesRoot: layout.tables, version };
+  try {
+    const before = await readSelection(source, reference);
+    const slices = [{ week, days: null }];
+    const now = await readSelection(source, { kind: 'slices', slices });
+    const columns = columnsOf(before);
+    const bins = fitFlowBins(columns);
+    const windowOf = (set: FlowSet, of: FlowColumns): DriftWindow => ({
+      ...binFlows(of, bins),
+      blocks: Int32Array.from(set.timeFirstMs, (time) => Math.floor(time / HOUR_MS)),
+      sniDomains: set.sniDomain,
+    });
+    const scores = judgeDrift({
+      reference: windowOf(before, columns),
+      current: windowOf(now, columnsOf(now)),
+      policy: {
+        resamples: preset.drift.resamples,
+        minRows: preset.drift.minRows,
+        seed: preset.seed,
+      },
+    });
+    return { rows: now.n, scores };
+  } finally {
+    db.close();
+  }
+}
+
+/** The columns that drift is judged on; histograms are shares of their sum, as the feature table keeps them. */
+function columnsOf(set: FlowSet): FlowColumns {
+  const channel = (c: number): Float32Array =>
+    Float32Array.from(
+      { length: set.n * PPI_PACKETS },
+      (_, k) => set.ppi[k * PPI_CHANNELS + c] ?? 0,
+    );
+  const histogram = (name: string): Float32Array => {
+    const first = set.featureNames.indexOf(`${name}_share_0`);
+    const width = set.featureNames.length;
+    return Float32Array.from({ length: set.n * HISTOGRAM_BINS }, (_, k) => {
+      const row = Math.floor(k / HISTOGRAM_BINS);
+      return set.tabular[row * width + first + (k % HISTOGRAM_BINS)] ?? 0;
+    });
+  };
+  const [srcSizes, dstSizes, srcIpt, dstIpt] = HISTOGRAM_COLUMNS;
+  return {
+    n: set.n,
+    ppiLengths: set.lengths,
+    sizesBytes: channel(0),
+    directions: channel(1),
+    iptMs: channel(2),
+    phistSrcSizes: histogram(srcSizes),
+    phistDstSizes: histogram(dstSizes),
+    phistSrcIpt: histogram(srcIpt),
+    phistDstIpt: histogram(dstIpt),
+  };
+}

@@ -1,0 +1,32 @@
+/** A registered model from folders that have been fetched already. */
+import { join } from 'node:path';
+import { PipelineError } from '../../contracts/errors.js';
+import { loadModel } from '../../models/load-model.js';
+import type { TrainedModel } from '../../models/model.js';
+import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
+
+/** A model version on this disk; an ensemble comes with its members. */
+export interface LocalModel {
+  readonly name: string;
+  readonly version: string;
+  readonly folder: string;
+  readonly members: readonly LocalModel[];
+}
+
+/** Loads a model; the caller disposes it. */
+export function openModel(local: LocalModel, setupDir: string): Promise<TrainedModel> {
+  const xgboostLibrary = findXgboostLibrary(setupDir);
+  return loadModel(local.folder, {
+    xgboostLibrary,
+    resolveMember: (name, version) => {
+      const member = local.members.find((one) => one.name === name && one.version === version);
+      if (member !== undefined) return openModel(member, setupDir);
+      throw new PipelineError({
+        code: 'ENSEMBLE_MEMBERS',
+        file: join(local.folder, 'model.json'),
+        found: `member ${name} version ${version} was not fetched`,
+        fix: 'restore that version in the registry, or promote another version of the ensemble',
+      });
+    },
+  });
+}

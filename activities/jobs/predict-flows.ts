@@ -1,0 +1,63 @@
+/** What a model says of every flow of a week, as staged rows of `predictions`. */
+import type { Score, Selection } from '../../contracts/schemas/values.js';
+import { stageRows } from '../../feature-store/append-rows.js';
+import type { StagedFile } from '../../feature-store/delta/commit.js';
+import { FeatureDb } from '../../feature-store/duckdb.js';
+import { PREDICTIONS } from '../../feature-store/engine-tables.js';
+import { parseIsoWeek } from '../../feature-store/tables.js';
+import { evaluate } from '../../models/evaluation/classification.js';
+import type { JobContext } from './index.js';
+import { openModel, type LocalModel } from './open-model.js';
+import { readSelection, withLabels } from './select-flows.js';
+
+export interface PredictedWeek {
+  readonly staged: readonly StagedFile[];
+  /** Null when no row has a class the model knows. */
+  readonly score: Score | null;
+}
+
+export async function predictFlowsJob(
+  input: { model: LocalModel; version: number; week: string },
+  { layout, setupDir, stagingDir }: JobContext,
+): Promise<PredictedWeek> {
+  const { model: local, version, week } = input;
+  const db = await FeatureDb.open();
+  const model = await openModel(local, setupDir);
+  try {
+    const selection: Selection = { kind: 'slices', slices: [{ week, days: null }] };
+    const set = await readSelection({ db, tablesRoot: layout.tables, version }, selection);
+    const probabilities = model.predict(set); // [N, K]
+    const K = model.classes.length;
+    const { isoYear, isoWeek } = parseIsoWeek(week)!; // checked at the border of the task
+    const rows = Array.from({ length: set.n }, (_, i) => {
+      const row = probabilities.subarray(i * K, (i + 1) * K);
+      const best = row.indexOf(Math.max(...row));
+      return {
+        iso_year: isoYear,
+        iso_week: isoWeek,
+        source_sha: set.sourceSha[i] ?? '',
+        source_row: set.sourceRow[i] ?? 0,
+        time_first: new Date(set.timeFirstMs[i] ?? 0),
+        model: local.name,
+        model_version: local.version,
+        features_version: version,
+        app: set.app[i] ?? '',
+        predicted: model.classes[best] ?? '',
+        probability: row[best] ?? 0,
+      };
+    });
+    const tags = { model: local.name, model_version: local.version };
+    const staged = await stageRows({ db, schema: PREDICTIONS, rows, stagingDir, tags });
+    const { flows, labels, rowsUnseenClass } = withLabels(set, 'APP', model.classes);
+    if (flows.n === 0) return { staged, score: null };
+    const scores = evaluate(model.predict(flows), labels, model.classes);
+    const { accuracy, macroF1, weightedF1 } = scores;
+    return {
+      staged,
+      score: { partition: week, rows: flows.n, rowsUnseenClass, accuracy, macroF1, weightedF1 },
+    };
+  } finally {
+    model.dispose();
+    db.close();
+  }
+}

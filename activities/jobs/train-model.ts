@@ -1,0 +1,184 @@
+/** Trains one model on the split's rows and leaves its folder and pictures in the staging folder. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { PipelineError } from '../../contracts/errors.js';
+import type { ModelSpec, Preset, Split } from '../../contracts/schemas/values.js';
+import { FeatureDb } from '../../feature-store/duckdb.js';
+import { evaluate } from '../../models/evaluation/classification.js';
+import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
+import { plotImportance } from '../../models/evaluation/importance-plot.js';
+import { plotLearningCurve } from '../../models/evaluation/learning-curve-plot.js';
+import type { TrainedModel, TrainingRequest } from '../../models/model.js';
+import { trainCnn } from '../../models/tensorflow/cnn/train.js';
+import { trainLstm } from '../../models/tensorflow/lstm/train.js';
+import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
+import type { FeatureGain } from '../../models/xgboost/model.js';
+import { trainXgboost } from '../../models/xgboost/train.js';
+import type { JobContext } from './index.js';
+import { classesOf, readSelection, withLabels } from './select-flows.js';
+
+export interface TrainedStage {
+  readonly classes: readonly string[];
+  readonly rows: { readonly train: number; readonly validate: number };
+  readonly params: Readonly<Record<string, string>>;
+  /** Metrics after each round or epoch, from 1. */
+  readonly history: readonly Readonly<Record<string, number>>[];
+  /** Metrics of the model that was kept, on the validation rows. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** Where a training leaves things below the staging folder. */
+export const STAGED = { model: 'model', plots: 'plots' } as const;
+
+export async function trainModelJob(
+  { model, split, preset }: { model: ModelSpec; split: Split; preset: Preset },
+  context: JobContext,
+): Promise<TrainedStage> {
+  const db = await FeatureDb.open();
+  const source = { db, tablesRoot: context.layout.tables, version: split.features.version };
+  const [trainSet, validateSet] = await (async () => {
+    try {
+      return [
+        await readSelection(source, split.selections.train),
+        await readSelection(source, split.selections.validate),
+      ] as const;
+    } finally {
+      db.close();
+    }
+  })();
+  const { classes } = classesOf(trainSet, model.target, preset.minRowsPerClass);
+  const train = withLabels(trainSet, model.target, classes);
+  const validation = withLabels(validateSet, model.target, classes);
+  if (classes.length < 2 || validation.flows.n === 0) {
+    throw new PipelineError({
+      code: 'TRAINING_TOO_FEW_ROWS',
+      found: `${classes.length} classes with ${preset.minRowsPerClass} training rows or more, ${validation.flows.n} validation rows of these`,
+      expected: 'at least 2 classes and one validation row',
+      fix: 'ingest more flows, or lower minRowsPerClass in the preset',
+    });
+  }
+  const request = {
+    ...{ train, validation, classes, preset: preset.name, seed: preset.seed },
+    shouldStop: context.shouldStop,
+  };
+  const trained = await fit(model, request, preset, context);
+  try {
+    const scores = evaluate(trained.model.predict(validation.flows), validation.labels, classes);
+    await trained.model.save(join(context.stagingDir, STAGED.model));
+    const title = `${model.name}, validation ${split.validate.at(-1) ?? ''}`;
+    await writePlots(join(context.stagingDir, STAGED.plots), {
+      'confusion-validation.svg': await plotConfusion(scores, title),
+      'learning-curve.svg': await plotLearningCurve(trained.curves, {
+        title: model.name,
+        x: trained.step,
+        y: 'loss',
+        best: trained.best,
+      }),
+      ...(trained.gains !== null && {
+        'importance.svg': await plotImportance(trained.gains, model.name),
+      }),
+    });
+    return {
+      classes,
+      rows: { train: train.flows.n, validate: validation.flows.n },
+      params: { ...trained.params, [`best ${trained.step}`]: String(trained.best) },
+      history: trained.history,
+      metrics: {
+        'validate.accuracy': scores.accuracy,
+        'validate.macroF1': scores.macroF1,
+        'validate.weightedF1': scores.weightedF1,
+        'validate.logloss': scores.logloss,
+        'validate.ece': scores.ece,
+      },
+    };
+  } finally {
+    trained.model.dispose();
+  }
+}
+
+interface Fitted {
+  readonly model: TrainedModel;
+  readonly step: 'round' | 'epoch';
+  readonly best: number;
+  readonly params: Readonly<Record<string, string>>;
+  readonly history: readonly Readonly<Record<string, number>>[];
+  readonly curves: readonly { readonly name: string; readonly values: readonly number[] }[];
+  readonly gains: readonly FeatureGain[] | null;
+}
+
+async function fit(
+  spec: ModelSpec,
+  request: TrainingRequest,
+  preset: Preset,
+  { setupDir, progress }: JobContext,
+): Promise<Fitted> {
+  const { boosting, network } = preset;
+  if (spec.kind === 'xgboost') {
+    const settings = {
+      rounds: boosting.rounds,
+      patienceRounds: boosting.earlyStoppingRounds,
+      learningRate: boosting.eta,
+      maxDepth: boosting.maxDepth,
+      maxBins: boosting.maxBin,
+      threads: Math.max(1, Math.floor(cpus().length / 2)), // two trainings share the machine
+    };
+    const result = await trainXgboost({
+      ...request,
+      settings,
+      libraryPath: findXgboostLibrary(setupDir),
+      onRound: ({ round, validationLogloss }) =>
+        progress(
+          `${spec.name}: round ${round}, validation logloss ${validationLogloss.toFixed(4)}`,
+        ),
+    });
+    return {
+      ...{ model: result.model, step: 'round', best: result.best, params: asText(settings) },
+      history: result.history.map(({ trainLogloss, validationLogloss }) => ({
+        'train.loss': trainLogloss,
+        'validate.loss': validationLogloss,
+      })),
+      curves: [
+        { name: 'train', values: result.history.map((round) => round.trainLogloss) },
+        { name: 'validation', values: result.history.map((round) => round.validationLogloss) },
+      ],
+      gains: result.model.gainImportance(),
+    };
+  }
+  const settings = {
+    epochs: network.epochs,
+    batchSize: network.batchSize,
+    patienceEpochs: network.earlyStoppingEpochs,
+    learningRate: network.learningRate,
+  };
+  const onEpoch = ({ epoch, validationMacroF1 }: { epoch: number; validationMacroF1: number }) =>
+    progress(`${spec.name}: epoch ${epoch}, validation macro-F1 ${validationMacroF1.toFixed(4)}`);
+  const result =
+    spec.kind === 'lstm'
+      ? await trainLstm({ ...request, settings, onEpoch })
+      : await trainCnn({ ...request, settings: { ...settings, statsUnits: 0 }, onEpoch }); // packets only
+  return {
+    ...{ model: result.model, step: 'epoch', best: result.best, params: asText(settings) },
+    history: result.history.map((epoch) => ({
+      'train.loss': epoch.trainLoss,
+      'validate.loss': epoch.validationLoss,
+      'validate.accuracy': epoch.validationAccuracy,
+      'validate.macroF1': epoch.validationMacroF1,
+    })),
+    curves: [
+      { name: 'train', values: result.history.map((epoch) => epoch.trainLoss) },
+      { name: 'validation', values: result.history.map((epoch) => epoch.validationLoss) },
+    ],
+    gains: null,
+  };
+}
+
+/** Writes pictures by file name. */
+export async function writePlots(folder: string, plots: Record<string, string>): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const [name, svg] of Object.entries(plots)) await writeFile(join(folder, name), svg);
+}
+
+function asText(settings: Readonly<Record<string, number>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
+}

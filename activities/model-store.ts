@@ -1,0 +1,123 @@
+/** Registered models as the tasks need them: the champion, its data, its files on this disk. */
+import { PipelineError } from '../contracts/errors.js';
+import type { HomeLayout } from '../contracts/home.js';
+import {
+  split as splitSchema,
+  type ModelVersion,
+  type Score,
+  type Split,
+  type Target,
+} from '../contracts/schemas/values.js';
+import { readManifest } from '../models/model-folder.js';
+import type { MlflowClient } from '../models/registry/mlflow-client.js';
+import type { MlflowModelVersion } from '../models/registry/mlflow-models.js';
+import type { LocalModel } from './jobs/open-model.js';
+
+/** The alias that serves. */
+export const CHAMPION = 'champion';
+/** All runs of one home are in this MLflow experiment. */
+export const EXPERIMENT = 'sentinel-flow';
+/** Names of artifacts below a run. */
+export const ARTIFACTS = { model: 'model', plots: 'plots', split: 'split.json' } as const;
+
+const SCORE_TAG = 'score.';
+
+/** The version that serves under a name, undefined while there is none. */
+export async function findChampion(
+  mlflow: MlflowClient,
+  name: string,
+): Promise<ModelVersion | undefined> {
+  const model = await mlflow.models.getModel(name);
+  if (model === undefined || !(CHAMPION in model.aliases)) return undefined;
+  const version = await mlflow.models.getByAlias(name, CHAMPION);
+  return version === undefined ? undefined : asModelVersion(version);
+}
+
+/**
+ * The version that serves under a name.
+ *
+ * @throws PipelineError MODEL_NO_CHAMPION
+ */
+export async function requireChampion(mlflow: MlflowClient, name: string): Promise<ModelVersion> {
+  const champion = await findChampion(mlflow, name);
+  if (champion !== undefined) return champion;
+  throw new PipelineError({
+    code: 'MODEL_NO_CHAMPION',
+    found: `no version of "${name}" has the alias ${CHAMPION}`,
+    fix: 'run `weekly`, which trains the first one, or set the alias in MLflow',
+  });
+}
+
+/** The split a version was trained on, from the artifacts of its run. */
+export async function splitOf(mlflow: MlflowClient, model: ModelVersion): Promise<Split> {
+  const run = await mlflow.runs.get(model.mlflowRunId);
+  const text = await mlflow.artifacts.downloadText(`${run.artifactUri}/${ARTIFACTS.split}`);
+  return splitSchema.parse(JSON.parse(text));
+}
+
+/** The files of a version, and of its members if it is an ensemble, on this disk. */
+export async function fetchModel(
+  mlflow: MlflowClient,
+  layout: HomeLayout,
+  name: string,
+  version: string,
+): Promise<LocalModel> {
+  const found = await mlflow.models.getVersion(name, version);
+  if (found === undefined) {
+    throw new PipelineError({
+      code: 'MODEL_VERSION_UNKNOWN',
+      found: `no version ${version} of "${name}" in the registry`,
+      fix: 'see `sentinel models list`',
+    });
+  }
+  const { folder } = await mlflow.artifacts.downloadFolder(found.source, layout.modelCache);
+  const manifest = await readManifest(folder);
+  const members =
+    manifest.kind === 'ensemble'
+      ? await Promise.all(
+          manifest.members.map((member) => fetchModel(mlflow, layout, member.name, member.version)),
+        )
+      : [];
+  return { name, version, folder, members };
+}
+
+/** Keeps scores with a version, where MLflow's page shows them. */
+export async function recordScores(
+  mlflow: MlflowClient,
+  model: ModelVersion,
+  scores: readonly Score[],
+): Promise<void> {
+  const tags = scores.map((score) => [`${SCORE_TAG}${score.partition}`, JSON.stringify(score)]);
+  await mlflow.models.setVersionTags(
+    model.name,
+    model.version,
+    Object.fromEntries(tags) as Record<string, string>,
+  ); // text by text
+  const metrics = scores.flatMap(({ partition, accuracy, macroF1, weightedF1 }) =>
+    Object.entries({ accuracy, macroF1, weightedF1 }).map(([name, value]) => ({
+      key: `${partition}.${name}`,
+      value,
+      timestampMs: Date.now(),
+    })),
+  );
+  await mlflow.runs.log(model.mlflowRunId, { metrics });
+}
+
+/** Scores of a version by partition, in order of the partitions' names. */
+export function scoresOf(version: MlflowModelVersion): Score[] {
+  return Object.entries(version.tags)
+    .filter(([tag]) => tag.startsWith(SCORE_TAG))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, text]) => JSON.parse(text) as Score); // written by `recordScores`
+}
+
+/** A registry entry as it travels between tasks. */
+export function asModelVersion(version: MlflowModelVersion): ModelVersion {
+  return {
+    name: version.name,
+    version: version.version,
+    target: (version.tags['target'] ?? 'APP') as Target, // set by `registerModel`
+    kind: (version.tags['kind'] ?? 'ensemble') as ModelVersion['kind'], // the same
+    mlflowRunId: version.runId ?? '',
+  };
+}

@@ -1,0 +1,173 @@
+/** Watching new weeks: predictions, drift, and the word to the lifecycle. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import {
+  DRIFT_SIGNAL,
+  lifecycleId,
+  OUTCOME_QUERY,
+  type DriftReport,
+  type LifecycleInput,
+  type Outcome,
+} from '../contracts/lifecycle.js';
+import type { Split } from '../contracts/schemas/values.js';
+import { hashJson } from '../dag/plan.js';
+import { splitForRetraining } from '../domain/lifecycle/split-weeks.js';
+import { appendRows } from '../feature-store/append-rows.js';
+import { commitTable } from '../feature-store/delta/commit.js';
+import { readSnapshot } from '../feature-store/delta/snapshot.js';
+import { isInWeek } from '../feature-store/derived.js';
+import { FeatureDb } from '../feature-store/duckdb.js';
+import { DRIFT_SCORES, PREDICTIONS } from '../feature-store/engine-tables.js';
+import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
+import type { TaskCodes } from './checked.js';
+import { taskKey } from './compute.js';
+import { heartbeating } from './heartbeating.js';
+import type { ActivityDependencies } from './index.js';
+import { fetchModel, recordScores, requireChampion, splitOf } from './model-store.js';
+
+const POLL_MS = 500;
+
+export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityDependencies) {
+  const { tables: tablesRoot } = layout;
+
+  async function featuresVersion(): Promise<number> {
+    const snapshot = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
+    return snapshot?.version ?? 0;
+  }
+
+  return {
+    scoreWeek: async ({ week, model }) => {
+      const [champion, local] = await heartbeating(`fetching ${model}`, async () => {
+        const version = await requireChampion(mlflow, model);
+        return [version, await fetchModel(mlflow, layout, model, version.version)] as const;
+      });
+      const input = { model: local, version: await featuresVersion(), week };
+      return compute('predictFlows', input, async ({ output }) => {
+        const inWeek = isInWeek(week);
+        const { version } = await commitTable({
+          table: tableFolder(tablesRoot, PREDICTIONS.name),
+          schema: PREDICTIONS,
+          adds: output.staged,
+          removes: (file) => inWeek(file) && file.tags['model_version'] === champion.version,
+          txn: { appId: `predictions/${taskKey()}`, version: 1 },
+        });
+        if (output.score !== null) await recordScores(mlflow, champion, [output.score]);
+        const predictions = { table: PREDICTIONS.name, version };
+        return { week, model: champion, predictions, score: output.score };
+      });
+    },
+
+    measureDrift: async ({ week, model, preset }) => {
+      const champion = await requireChampion(mlflow, model);
+      const reference = referenceOf(await splitOf(mlflow, champion));
+      const version = await featuresVersion();
+      const input = { reference, version, week, preset };
+      return compute('measureDrift', input, async ({ output, stagingDir }) => {
+        const { rows, scores } = output;
+        const report = {
+          model,
+          modelVersion: champion.version,
+          partition: week,
+          rows,
+          scores: scores.map(({ statistic, value, threshold, verdict }) => ({
+            ...{ partition: week, statistic, threshold, verdict },
+            value: Number.isFinite(value) ? value : null,
+          })),
+        };
+        const reportHash = hashJson(report);
+        const db = await FeatureDb.open({ threads: 1 });
+        await appendRows({
+          db,
+          tablesRoot,
+          schema: DRIFT_SCORES,
+          stagingDir: join(stagingDir, 'scores'),
+          txn: { appId: `drift/${reportHash}`, version: 1 },
+          rows: report.scores.map(({ partition, statistic, value, threshold, verdict }) => ({
+            ...{ report_hash: reportHash, model, model_version: champion.version, partition },
+            ...{ features_version: version, rows, statistic, value, threshold, verdict },
+          })),
+        }).finally(() => db.close());
+        const drifted = report.scores.some(({ verdict }) => verdict === 'drifted');
+        return { week, reportHash, rows, scores: report.scores, drifted };
+      });
+    },
+
+    wakeLifecycle: async ({ model, week, reportHash, rows, scores, preset }) => {
+      const workflowId = lifecycleId(model);
+      const report: DriftReport = {
+        reportHash,
+        partition: week,
+        rows,
+        statistics: scores.flatMap(({ statistic, value, threshold, verdict }) =>
+          verdict === 'drifted' && value !== null && threshold !== null
+            ? [{ statistic, value, threshold }]
+            : [],
+        ),
+      };
+      const { minRows, minGain } = preset.policy;
+      const input: LifecycleInput = {
+        model,
+        preset,
+        policy: { minRows, f1Tolerance: minGain },
+      };
+      await temporal.workflow.signalWithStart('lifecycle', {
+        workflowId,
+        taskQueue: 'control',
+        args: [input],
+        signal: DRIFT_SIGNAL,
+        signalArgs: [report],
+        staticSummary: `retrain and promote ${model}`,
+      });
+      return { workflowId };
+    },
+
+    awaitDecision: async ({ workflowId, reportHash }) => {
+      const handle = temporal.workflow.getHandle(workflowId);
+      const context = Context.current();
+      for (;;) {
+        context.heartbeat(`waiting for ${workflowId}`);
+        const outcome = await handle.query<Outcome | null, [string]>(OUTCOME_QUERY, reportHash);
+        if (outcome !== null) return outcome;
+        await Promise.race([sleep(POLL_MS), context.cancelled]);
+      }
+    },
+
+    planRetrain: async ({ week, preset }) => {
+      const version = await featuresVersion();
+      return compute('planSplit', { preset, version }, async ({ output }) => {
+        const known = output.usable.filter((usable) => usable < week);
+        const { train, validate, heldOut } = splitForRetraining(
+          [...known, week],
+          preset.retrainWeeks,
+        );
+        const slices = (part: typeof train) => ({
+          kind: 'slices' as const,
+          slices: part.map(({ week: of, days }) => ({ week: of, days: days && [...days] })),
+        });
+        const split: Split = {
+          kind: 'weeks',
+          rule: `retraining: ${preset.retrainWeeks} weeks before ${week} and its Monday to Thursday train, its Friday validates, its weekend compares`,
+          train: train.map((slice) => slice.week),
+          validate: [week],
+          test: [week],
+          watch: [],
+          skippedClasses: [],
+          selections: { train: slices(train), validate: slices(validate), test: slices(heldOut) },
+          features: { table: FLOW_FEATURES.name, version },
+        };
+        return { split, heldOut: slices(heldOut) };
+      });
+    },
+  } satisfies Partial<TaskCodes>;
+}
+
+/**
+ * What a week is compared with: the newest week of the champion's training rows after a retraining,
+ * else all of its training rows. Days before a change that the model has learnt are no reference.
+ */
+function referenceOf(split: Split): Split['selections']['train'] {
+  const { train } = split.selections;
+  if (train.kind !== 'slices' || train.slices.every(({ days }) => days === null)) return train;
+  return { kind: 'slices', slices: train.slices.filter(({ days }) => days !== null) };
+}

@@ -1,0 +1,67 @@
+/** The plan store: `plans/<hash>.json`, written once and never changed. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { PipelineError } from '../contracts/errors.js';
+import { hashJson, planHash, type Plan } from '../dag/plan.js';
+
+export interface PlanStore {
+  /** The plan this code compiles for a DAG; it is in the store from then on. */
+  latest(dag: string): Promise<{ plan: Plan; hash: string }>;
+  read(hash: string): Promise<Plan>;
+  write(plan: Plan): Promise<string>;
+}
+
+/** A store in `folder`, whose latest plans are `compiled`. */
+export function planStore(folder: string, compiled: ReadonlyMap<string, Plan>): PlanStore {
+  const fileOf = (hash: string): string => join(folder, `${hash}.json`);
+
+  async function write(plan: Plan): Promise<string> {
+    const hash = planHash(plan);
+    const temporary = join(folder, `.${hash}.${randomUUID()}`);
+    await mkdir(folder, { recursive: true });
+    await writeFile(temporary, JSON.stringify(plan, null, 2));
+    await rename(temporary, fileOf(hash)); // same hash, same bytes: replacing is harmless
+    return hash;
+  }
+
+  return {
+    write,
+    async latest(dag) {
+      const plan = compiled.get(dag);
+      if (plan === undefined) {
+        throw new PipelineError({
+          code: 'DAG_UNKNOWN',
+          found: `no DAG "${dag}"`,
+          expected: `one of ${[...compiled.keys()].join(', ')}`,
+          fix: 'see `sentinel dags list`; a new DAG needs a worker that knows it',
+        });
+      }
+      return { plan, hash: await write(plan) };
+    },
+    async read(hash) {
+      let text: string;
+      try {
+        text = await readFile(fileOf(hash), 'utf8');
+      } catch (cause) {
+        throw new PipelineError(
+          {
+            code: 'PLAN_NOT_FOUND',
+            file: fileOf(hash),
+            found: 'no such plan in this home',
+            fix: 'run without a plan hash, or restore the plans/ folder',
+          },
+          { cause },
+        );
+      }
+      const plan = JSON.parse(text) as Plan; // its hash is checked next
+      if (hashJson(plan) === hash) return plan;
+      throw new PipelineError({
+        code: 'PLAN_NOT_FOUND',
+        file: fileOf(hash),
+        found: 'a plan with another hash: the file was changed',
+        fix: 'restore it from a backup; plans are never edited',
+      });
+    },
+  };
+}

@@ -1,0 +1,155 @@
+/** The results of a run, read back from the tables and the registry that it left. */
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Fault } from '../contracts/errors.js';
+import type { Report, ReportedModel } from '../contracts/report.js';
+import type { Tasks } from '../contracts/schemas/tasks.js';
+import type { DriftScore, Split } from '../contracts/schemas/values.js';
+import { countRows, readSnapshot } from '../feature-store/delta/snapshot.js';
+import { FeatureDb, quote } from '../feature-store/duckdb.js';
+import { DECISIONS, DRIFT_SCORES } from '../feature-store/engine-tables.js';
+import { queryTables, tableNames } from '../feature-store/query-tables.js';
+import { tableFolder } from '../feature-store/tables.js';
+import { readManifest } from '../models/model-folder.js';
+import { ENSEMBLE } from '../pipelines/train.js';
+import type { TaskCodes } from './checked.js';
+import { heartbeating } from './heartbeating.js';
+import type { ActivityDependencies } from './index.js';
+import { fetchModel, findChampion, scoresOf } from './model-store.js';
+
+type ReportInput = Tasks['writeReport']['input'];
+
+export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
+  async function rowsOf(table: string, sql: string): Promise<readonly Record<string, unknown>[]> {
+    if (!(await tableNames(layout.tables)).includes(table)) return [];
+    const db = await FeatureDb.open({ threads: 1 });
+    try {
+      return (await queryTables({ db, tablesRoot: layout.tables, sql })).rows;
+    } finally {
+      db.close();
+    }
+  }
+
+  async function tables(): Promise<Report['tables']> {
+    const entries = await Promise.all(
+      (await tableNames(layout.tables)).map(async (name) => {
+        const path = tableFolder(layout.tables, name);
+        const snapshot = await readSnapshot(path);
+        if (snapshot === undefined) return [];
+        const rows = countRows(snapshot.files.values());
+        return [[name, { path, version: snapshot.version, rows }] as const];
+      }),
+    );
+    return Object.fromEntries(entries.flat());
+  }
+
+  async function models(): Promise<ReportedModel[]> {
+    const registered = await mlflow.models.listModels();
+    const versions = await Promise.all(
+      registered.map(({ name }) => mlflow.models.listVersions(name)),
+    );
+    return versions.flatMap((list) =>
+      [...list].reverse().map((version) => ({
+        name: version.name,
+        target: version.tags['target'] ?? '',
+        version: version.version,
+        alias: version.aliases[0] ?? null,
+        test: scoresOf(version),
+      })),
+    );
+  }
+
+  async function ensemble(): Promise<Report['ensemble']> {
+    const champion = await findChampion(mlflow, ENSEMBLE);
+    if (champion === undefined) return null;
+    const { folder } = await fetchModel(mlflow, layout, ENSEMBLE, champion.version);
+    const manifest = await readManifest(folder);
+    if (manifest.kind !== 'ensemble') return null;
+    const weights = manifest.members.map(({ name, weight }) => [name, weight] as const);
+    return { name: ENSEMBLE, weights: Object.fromEntries(weights) };
+  }
+
+  async function drift(split: Split): Promise<Report['drift']> {
+    const rows = await rowsOf(
+      DRIFT_SCORES.name,
+      `SELECT partition, statistic, value, threshold, verdict FROM drift_scores
+       WHERE model = ${quote(ENSEMBLE)} ORDER BY partition, statistic`,
+    );
+    if (rows.length > 0) return rows as unknown as DriftScore[]; // the table's own columns
+    const partition = split.test.at(-1) ?? '';
+    return [
+      { partition, statistic: 'sni_kl', value: null, threshold: null, verdict: 'not_judged' },
+    ];
+  }
+
+  async function retrains(): Promise<Report['retrains']> {
+    const rows = await rowsOf(
+      DECISIONS.name,
+      `SELECT gate.model, gate.partition, why.reason, gate.evidence, done.key IS NOT NULL AS promoted
+       FROM decisions gate
+       JOIN decisions why ON why.kind = 'retrain' AND why.key = replace(gate.key, '/' || gate.kind, '/retrain')
+       LEFT JOIN decisions done ON done.kind = 'promoted' AND done.key = replace(gate.key, '/' || gate.kind, '/promoted')
+       WHERE gate.kind IN ('promote', 'keep') ORDER BY gate.at`,
+    );
+    return rows.map((row) => {
+      // written by the policy in domain/lifecycle
+      const evidence = JSON.parse(String(row['evidence'])) as {
+        championF1: number;
+        challengerF1: number;
+        challengerVersion: string;
+      };
+      return {
+        model: String(row['model']),
+        partition: String(row['partition']),
+        reason: String(row['reason']),
+        championF1: evidence.championF1,
+        challengerF1: evidence.challengerF1,
+        promoted: row['promoted'] === true,
+        version: evidence.challengerVersion,
+      };
+    });
+  }
+
+  async function report({
+    dagRunId,
+    preset,
+    sources,
+    parsed,
+    split,
+  }: ReportInput): Promise<Report> {
+    const files = parsed ?? [];
+    const sum = (rows: 'rowsRead' | 'rowsStored' | 'rowsRejected'): number =>
+      files.reduce((total, file) => total + file[rows], 0);
+    const { selections: _, features: __, ...reportedSplit } = split;
+    return {
+      dagRunId,
+      preset: preset.name,
+      input: {
+        files: sources.files.length,
+        rowsRead: sum('rowsRead'),
+        rowsStored: sum('rowsStored'),
+        rowsRejected: sum('rowsRejected'),
+        ignored: sources.ignored,
+      },
+      // schema and type say the same; optional fields of the schema may be undefined, JSON drops them
+      errors: [...sources.faults, ...files.flatMap((file) => file.faults)] as Fault[],
+      tables: await tables(),
+      split: reportedSplit,
+      models: await models(),
+      ensemble: await ensemble(),
+      drift: await drift(split),
+      retrains: await retrains(),
+    };
+  }
+
+  return {
+    writeReport: (input) =>
+      heartbeating('reading tables and registry', async () => {
+        const path = join(layout.reports, `${encodeURIComponent(input.dagRunId)}.json`);
+        await mkdir(layout.reports, { recursive: true });
+        await writeFile(`${path}.new`, JSON.stringify(await report(input), null, 2));
+        await rename(`${path}.new`, path);
+        return { path };
+      }),
+  } satisfies Partial<TaskCodes>;
+}

@@ -1,0 +1,126 @@
+/** Closed runs in our own tables: Temporal forgets them, we do not. */
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { activityInfo } from '@temporalio/activity';
+import type { ClosedRun } from '../contracts/engine.js';
+import type { HomeLayout } from '../contracts/home.js';
+import type { RunRecord } from '../dag/fold.js';
+import { appendRows, type AppendValue } from '../feature-store/append-rows.js';
+import { FeatureDb } from '../feature-store/duckdb.js';
+import { RUNS, TASK_RUNS } from '../feature-store/engine-tables.js';
+import { queryTables, tableNames } from '../feature-store/query-tables.js';
+import { quote } from '../feature-store/duckdb.js';
+
+export interface RunHistory {
+  /** Writes a closed run once, however often it is told of it. */
+  record(run: ClosedRun<RunRecord>): Promise<void>;
+  /** States of the closed runs of a partition, in no order. */
+  states(dag: string, partition: string): Promise<string[]>;
+}
+
+/** The history of one home. */
+export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
+  return {
+    async record(run) {
+      const { workflowExecution } = activityInfo();
+      const { workflowId, runId } = workflowExecution!; // started by a workflow
+      const tries = await triesByActivity(temporal, workflowId, runId);
+      const db = await FeatureDb.open({ threads: 1 });
+      const request = {
+        db,
+        tablesRoot: layout.tables,
+        stagingDir: join(layout.staging, 'runs'),
+        txn: { appId: `run/${workflowId}/${runId}`, version: 1 },
+      };
+      try {
+        await appendRows({ ...request, schema: TASK_RUNS, rows: taskRows(run, runId, tries) });
+        await appendRows({ ...request, schema: RUNS, rows: [runRow(run, runId)] });
+      } finally {
+        db.close();
+      }
+    },
+
+    async states(dag, partition) {
+      if (!(await tableNames(layout.tables)).includes(RUNS.name)) return [];
+      const db = await FeatureDb.open({ threads: 1 });
+      try {
+        const { rows } = await queryTables({
+          db,
+          tablesRoot: layout.tables,
+          sql: `SELECT state FROM runs WHERE dag = ${quote(dag)} AND partition = ${quote(partition)}`,
+        });
+        return rows.map((row) => String(row['state']));
+      } finally {
+        db.close();
+      }
+    },
+  };
+}
+
+type Row = Readonly<Record<string, AppendValue>>;
+
+function runRow(run: ClosedRun<RunRecord>, temporalRunId: string): Row {
+  const { record } = run;
+  return {
+    dag: run.dag,
+    partition: record.partition,
+    dag_run_id: record.dagRunId,
+    temporal_run_id: temporalRunId,
+    plan_hash: record.planHash,
+    code_version: run.codeVersion,
+    params: JSON.stringify(record.params),
+    state: record.state,
+    started_at: new Date(run.startedMs),
+    finished_at: new Date(run.finishedMs),
+  };
+}
+
+function taskRows(
+  { record }: ClosedRun<RunRecord>,
+  temporalRunId: string,
+  tries: ReadonlyMap<string, number>,
+): Row[] {
+  const time = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
+  return Object.entries(record.tasks).flatMap(
+    ([task, { state, reason, instances, ...times }]): Row[] => {
+      const common = { dag_run_id: record.dagRunId, temporal_run_id: temporalRunId, task };
+      if (instances.length === 0) {
+        const ends = { started_at: time(times.startedMs), finished_at: time(times.finishedMs) };
+        const nothing = { tries: 0, input: null, output: null };
+        return [{ ...common, map_index: 0, state, reason, ...nothing, ...ends }];
+      }
+      return instances.map((instance, index) => ({
+        ...common,
+        map_index: index,
+        state: instance.state,
+        reason: instance.error?.message ?? '',
+        tries: tries.get(`${task}[${index}]`) ?? tries.get(task) ?? 1,
+        input: JSON.stringify(instance.input),
+        output: JSON.stringify(instance.output),
+        started_at: time(instance.startedMs),
+        finished_at: time(instance.finishedMs),
+      }));
+    },
+  );
+}
+
+/** How often each activity was tried; the server knows, the workflow does not. */
+async function triesByActivity(
+  temporal: Client,
+  workflowId: string,
+  runId: string,
+): Promise<Map<string, number>> {
+  const { events } = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+  const ids = new Map(
+    (events ?? []).flatMap((event) => {
+      const scheduled = event.activityTaskScheduledEventAttributes;
+      return scheduled?.activityId == null ? [] : [[String(event.eventId), scheduled.activityId]];
+    }),
+  );
+  const tries = new Map<string, number>();
+  for (const { activityTaskStartedEventAttributes: started } of events ?? []) {
+    const id = ids.get(String(started?.scheduledEventId));
+    if (id !== undefined) tries.set(id, started?.attempt ?? 1);
+  }
+  return tries;
+}

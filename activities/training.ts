@@ -1,0 +1,251 @@
+/** Training, registering and scoring models; MLflow hears of each exactly once. */
+import { join } from 'node:path';
+import type { JsonObject } from '../contracts/json.js';
+import type { Split } from '../contracts/schemas/values.js';
+import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
+import { readSnapshot } from '../feature-store/delta/snapshot.js';
+import { hashJson } from '../dag/plan.js';
+import type { MlflowRun } from '../models/registry/mlflow-runs.js';
+import type { TaskCodes } from './checked.js';
+import { taskKey } from './compute.js';
+import { heartbeating } from './heartbeating.js';
+import type { ActivityDependencies } from './index.js';
+import { STAGED } from './jobs/train-model.js';
+import {
+  ARTIFACTS,
+  asModelVersion,
+  CHAMPION,
+  EXPERIMENT,
+  fetchModel,
+  findChampion,
+  recordScores,
+  splitOf,
+} from './model-store.js';
+import { ENSEMBLE } from '../pipelines/train.js';
+import { judgedWeeks } from './judged-weeks.js';
+
+export function trainingTasks(dependencies: ActivityDependencies) {
+  const { layout, compute, mlflow } = dependencies;
+  const { tables: tablesRoot } = layout;
+
+  /** A run that says what went in: rows, plan, settings. */
+  async function openRun(
+    name: string,
+    split: Split,
+    planHash: string,
+    params: Readonly<Record<string, string>>,
+  ): Promise<MlflowRun> {
+    const run = await mlflow.runs.ensureRun({
+      experiment: EXPERIMENT,
+      key: taskKey(),
+      name,
+      tags: { 'sentinel.planHash': planHash, 'sentinel.task': taskKey() },
+    });
+    await mlflow.runs.log(run.runId, { params: { ...params, planHash } });
+    const source = tableFolder(tablesRoot, FLOW_FEATURES.name);
+    const { version } = split.features;
+    await mlflow.runs.logInputs(
+      run.runId,
+      Object.entries(split.selections).map(([context, selection]) => ({
+        name: `${FLOW_FEATURES.name}-${context}`,
+        digest: hashJson({ source: FLOW_FEATURES.name, version, selection }).slice(0, 32),
+        sourceType: 'delta',
+        source: JSON.stringify({ path: source, version, selection: selection as JsonObject }),
+        context,
+      })),
+    );
+    await mlflow.artifacts.uploadText(
+      JSON.stringify(split, null, 2),
+      `${run.artifactUri}/${ARTIFACTS.split}`,
+    );
+    return run;
+  }
+
+  async function closeRun(
+    run: MlflowRun,
+    stagingDir: string,
+    metrics: Readonly<Record<string, number>>,
+    history: readonly Readonly<Record<string, number>>[],
+  ): Promise<void> {
+    const atMs = run.startTimeMs;
+    await mlflow.artifacts.uploadFolder(
+      join(stagingDir, STAGED.model),
+      `${run.artifactUri}/${ARTIFACTS.model}`,
+    );
+    await mlflow.artifacts.uploadFolder(
+      join(stagingDir, STAGED.plots),
+      `${run.artifactUri}/${ARTIFACTS.plots}`,
+    );
+    await mlflow.runs.log(run.runId, {
+      metrics: [
+        // the time of a point is part of its identity: with the run's start, logging again changes nothing
+        ...history.flatMap((point, index) =>
+          Object.entries(point).map(([key, value]) => ({
+            key,
+            value,
+            timestampMs: atMs,
+            step: index + 1,
+          })),
+        ),
+        ...Object.entries(metrics).map(([key, value]) => ({ key, value, timestampMs: atMs })),
+      ],
+    });
+    await mlflow.runs.finish(run.runId, 'FINISHED');
+  }
+
+  return {
+    planSplit: async ({ preset }) => {
+      const snapshot = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
+      const version = snapshot?.version ?? 0;
+      const champion = await findChampion(mlflow, ENSEMBLE);
+      const known = champion && (await splitOf(mlflow, champion));
+      const judged = await judgedWeeks(layout, ENSEMBLE);
+      return compute('planSplit', { preset, version }, async ({ output }) => {
+        const { split, usable } = output;
+        const slices = (week: string) => [{ week, days: null }];
+        const whole = (week: string) => ({
+          partition: week,
+          selection: { kind: 'slices' as const, slices: slices(week) },
+        });
+        const tested =
+          split.kind === 'weeks'
+            ? split.test.map(whole)
+            : [{ partition: 'test', selection: split.selections.test }];
+        const watch =
+          known === undefined
+            ? split.watch
+            : usable.filter((week) => week > newestWeek(known) && !judged.has(week));
+        return {
+          split: known ?? split,
+          trainingNeeded: champion === undefined,
+          parts: [...tested, ...split.watch.map(whole)],
+          watch,
+        };
+      });
+    },
+
+    trainModel: ({ model, split, preset }, { planHash }) =>
+      compute('trainModel', { model, split, preset }, async ({ output, stagingDir }) => {
+        const run = await openRun(model.name, split, planHash, {
+          ...{ model: model.name, kind: model.kind, target: model.target, preset: preset.name },
+          ...{ seed: String(preset.seed), classes: String(output.classes.length) },
+          ...{ trainRows: String(output.rows.train), validateRows: String(output.rows.validate) },
+          ...output.params,
+        });
+        await closeRun(run, stagingDir, output.metrics, output.history);
+        return {
+          model,
+          mlflowRunId: run.runId,
+          classes: output.classes.length,
+          validationMacroF1: output.metrics['validate.macroF1'] ?? 0,
+        };
+      }),
+
+    fitEnsemble: async ({ name, target, members, split, preset }, { planHash }) => {
+      const local = await heartbeating('fetching the members', () =>
+        Promise.all(
+          members.map((member) => fetchModel(mlflow, layout, member.name, member.version)),
+        ),
+      );
+      const input = { name, target, members: local, split, preset };
+      return compute('fitEnsemble', input, async ({ output, stagingDir }) => {
+        const run = await openRun(name, split, planHash, {
+          ...{
+            model: name,
+            kind: 'ensemble',
+            target,
+            preset: preset.name,
+            seed: String(preset.seed),
+          },
+          ...Object.fromEntries(
+            members.map((member) => [
+              `member ${member.name}`,
+              `version ${member.version}, weight ${output.weights[member.name] ?? 0}`,
+            ]),
+          ),
+        });
+        await closeRun(run, stagingDir, output.metrics, []);
+        return {
+          name,
+          mlflowRunId: run.runId,
+          weights: { ...output.weights },
+          validationMacroF1: output.metrics['validate.macroF1'] ?? 0,
+        };
+      });
+    },
+
+    registerModel: ({ name, target, kind, mlflowRunId, firstIsChampion }) =>
+      heartbeating(`registering ${name}`, async () => {
+        const run = await mlflow.runs.get(mlflowRunId);
+        const version = await mlflow.models.ensureModelVersion({
+          name,
+          runId: mlflowRunId,
+          key: mlflowRunId,
+          source: `${run.artifactUri}/${ARTIFACTS.model}`,
+          tags: { target, kind, 'sentinel.planHash': run.tags['sentinel.planHash'] ?? '' },
+        });
+        if (firstIsChampion && (await findChampion(mlflow, name)) === undefined) {
+          await mlflow.models.setAlias(name, CHAMPION, version.version);
+        }
+        return asModelVersion(version);
+      }),
+
+    evaluateModel: async ({ model, split, parts }) => {
+      const local = await heartbeating(`fetching ${model.name}`, () =>
+        fetchModel(mlflow, layout, model.name, model.version),
+      );
+      const input = { model: local, target: model.target, version: split.features.version, parts };
+      return compute('evaluateModel', input, async ({ output, stagingDir }) => {
+        const run = await mlflow.runs.get(model.mlflowRunId);
+        const scores = output.map(({ perClass: _, ...score }) => score);
+        if (output.length > 0) {
+          await mlflow.artifacts.uploadFolder(
+            join(stagingDir, STAGED.plots),
+            `${run.artifactUri}/${ARTIFACTS.plots}-scores`,
+          );
+        }
+        await mlflow.artifacts.uploadText(
+          JSON.stringify(output, null, 2),
+          `${run.artifactUri}/scores.json`,
+        );
+        await recordScores(mlflow, model, scores);
+        return { model, scores };
+      });
+    },
+
+    compareModels: async ({ champion, challenger, partition, selection }) => {
+      const current = await heartbeating('fetching both models', async () => {
+        const found = await findChampion(mlflow, champion);
+        const version = found?.version ?? challenger.version;
+        return {
+          champion: await fetchModel(mlflow, layout, champion, version),
+          challenger: await fetchModel(mlflow, layout, challenger.name, challenger.version),
+        };
+      });
+      const features = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
+      const input = { ...current, version: features?.version ?? 0, selection };
+      return compute('compareModels', input, async ({ output }) => {
+        const held = `${partition} held-out days`;
+        await mlflow.runs.log(challenger.mlflowRunId, {
+          metrics: [
+            { key: `${held} macroF1`, value: output.challengerF1, timestampMs: Date.now() },
+            {
+              key: `${held} macroF1 of the champion`,
+              value: output.championF1,
+              timestampMs: Date.now(),
+            },
+          ],
+        });
+        return {
+          championVersion: current.champion.version,
+          challengerVersion: challenger.version,
+          ...output,
+        };
+      });
+    },
+  } satisfies Partial<TaskCodes>;
+}
+
+function newestWeek({ train, validate, test }: Split): string {
+  return [...train, ...validate, ...test].sort().at(-1) ?? '';
+}

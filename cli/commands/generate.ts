@@ -1,0 +1,75 @@
+/** `sentinel generate`: raw flow files in the real layout, from the calibrated generator. */
+import { Command, Option } from 'commander';
+import {
+  GENERATED_COMPRESSIONS,
+  generateFlows,
+  type GeneratedCompression,
+} from '../../activities/jobs/generate-flows.js';
+import { PipelineError } from '../../contracts/errors.js';
+import { weekRange } from '../../dag/partitions.js';
+import { printJson, say } from '../output.js';
+
+interface GenerateOptions {
+  readonly out: string;
+  readonly seed: string;
+  readonly weeks: string;
+  readonly flowsPerWeek: string;
+  readonly apps: string;
+  readonly event: string[];
+  readonly compression: GeneratedCompression;
+  readonly json: boolean;
+}
+
+export function generateCommand(): Command {
+  return new Command('generate')
+    .description('write raw flow files of a made-up network, the same bytes for the same options')
+    .requiredOption('--out <dir>', 'folder of the data set')
+    .requiredOption('--weeks <from..to>', 'ISO weeks, such as 2022-W22..2022-W27')
+    .option('--seed <n>', 'seed of the world', '7')
+    .option('--flows-per-week <n>', 'rows in the seven day files of a week', '20000')
+    .option('--apps <n>', 'applications', '180')
+    .option('--event <kind@week...>', 'scripted events, such as exporter@2022-W26', [])
+    .addOption(
+      new Option('--compression <kind>', 'of the day files')
+        .choices([...GENERATED_COMPRESSIONS])
+        .default('xz'),
+    )
+    .option('--json', 'as JSON', false)
+    .action(async (options: GenerateOptions) => {
+      const result = await generateFlows({
+        outDir: options.out,
+        seed: whole('--seed', options.seed),
+        weeks: weeksOf(options.weeks),
+        flowsPerWeek: whole('--flows-per-week', options.flowsPerWeek),
+        apps: whole('--apps', options.apps),
+        events: options.event,
+        compression: options.compression,
+        onProgress: ({ file, filesDone, filesTotal }) => say(`${filesDone}/${filesTotal} ${file}`),
+      });
+      if (options.json) printJson({ out: options.out, ...result });
+      else process.stdout.write(`${result.files} files, ${result.rows} rows in ${options.out}\n`);
+    });
+}
+
+function whole(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new PipelineError({
+    code: 'CLI_USAGE',
+    found: `${option} ${text}`,
+    expected: 'a whole number from 0 and up',
+    fix: 'correct the value',
+  });
+}
+
+function weeksOf(text: string): string[] {
+  const [from = '', to = from] = text.split('..');
+  const weeks = [from, to].every((week) => /^\d{4}-W\d{2}$/.test(week)) ? weekRange(from, to) : [];
+  if (weeks.length > 0) return weeks;
+  throw new PipelineError({
+    code: 'CLI_USAGE',
+    found: `--weeks ${text}`,
+    expected: 'ISO weeks from..to, such as 2022-W22..2022-W27',
+    fix: 'correct the range',
+  });
+}

@@ -1,0 +1,58 @@
+/** `sentinel run`: one run of a DAG, or of a native workflow. */
+import { Command } from 'commander';
+import { dagRunId } from '../../contracts/engine.js';
+import { PipelineError } from '../../contracts/errors.js';
+import type { Json } from '../../contracts/json.js';
+import { connectTemporal, currentHome } from '../home.js';
+import { printJson, say } from '../output.js';
+import { followRun, startOrJoin } from '../run-client.js';
+
+interface RunOptions {
+  readonly partition: string;
+  readonly param: Record<string, Json>;
+  readonly wait: boolean;
+  readonly json: boolean;
+}
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description('start a run of a DAG; a run that is open for the partition is joined')
+    .argument('<dag>', 'see `sentinel dags list`')
+    .option('--partition <partition>', 'such as 2022-W23', '')
+    .option('--param <k=v>', 'a parameter; the value is read as JSON, else as text', addParam, {})
+    .option('--wait', 'follow the run to its end; exit 1 if it fails', false)
+    .option('--json', 'as JSON', false)
+    .action(async (dag: string, options: RunOptions) => {
+      const client = await connectTemporal(currentHome());
+      const id = dagRunId(dag, options.partition);
+      const handle = await startOrJoin(client, dag, id, say, { params: options.param });
+      const state = options.wait
+        ? await followRun(handle, { say, signal: new AbortController().signal })
+        : 'running';
+      if (options.json) printJson({ dagRunId: id, state });
+      else process.stdout.write(`${id} ${state}\n`);
+      await client.connection.close();
+      process.exitCode = state === 'running' || state === 'success' ? 0 : 1;
+    });
+}
+
+function addParam(text: string, params: Record<string, Json>): Record<string, Json> {
+  const equals = text.indexOf('=');
+  if (equals < 1) {
+    throw new PipelineError({
+      code: 'CLI_USAGE',
+      found: `--param ${text}`,
+      expected: 'name=value',
+      fix: "write it as --param name=value, lists and objects as JSON: --param 'weeks=[1,2]'",
+    });
+  }
+  return { ...params, [text.slice(0, equals)]: parseValue(text.slice(equals + 1)) };
+}
+
+function parseValue(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text; // not JSON: the text itself
+  }
+}

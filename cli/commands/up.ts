@@ -1,0 +1,156 @@
+/** `sentinel up`: everything on one machine, the main job first. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { generateFlows } from '../../activities/jobs/generate-flows.js';
+import { installation } from '../../activities/installation.js';
+import { PipelineError } from '../../contracts/errors.js';
+import { dagRunId } from '../../contracts/engine.js';
+import type { HomeLayout } from '../../contracts/home.js';
+import type { Report } from '../../contracts/report.js';
+import { preset as presetSchema, type Preset } from '../../contracts/schemas/values.js';
+import { isoWeekOf, weekRange } from '../../dag/partitions.js';
+import { listSources, peekFirstTime } from '../../feature-store/sources/list-sources.js';
+import { weekly } from '../../pipelines/weekly.js';
+import { deploySchedule } from '../deploy-schedule.js';
+import { lockHome } from '../embedded/home-lock.js';
+import { startStack, type Stack } from '../embedded/stack.js';
+import { currentHome } from '../home.js';
+import { printJson, say } from '../output.js';
+import { resultsPage } from '../results-page.js';
+import { followRun, startOrJoin } from '../run-client.js';
+
+interface UpOptions {
+  readonly once: boolean;
+  readonly input?: string;
+  readonly preset: string;
+  readonly json: boolean;
+}
+
+/** What the main job generates when it is given no input. */
+const DEMO_DATA = {
+  seed: 7,
+  weeks: weekRange('2022-W22', '2022-W27'),
+  flowsPerWeek: 4_000,
+  apps: 40,
+  events: ['exporter@2022-W26'],
+};
+
+export function upCommand(): Command {
+  return new Command('up')
+    .description('start Temporal, MLflow and the worker on this home, and run the main job')
+    .option('--once', 'end everything when the main job has ended', false)
+    .option('--input <dir>', 'raw flow files (.csv, .csv.gz, .csv.xz), in folders to any depth')
+    .addOption(
+      new Option('--preset <name>', 'sizes and training settings')
+        .choices(['demo', 'full'])
+        .default('demo'),
+    )
+    .option('--json', 'print the results as one JSON document', false)
+    .action(async (options: UpOptions) => {
+      process.exitCode = await up(options);
+    });
+}
+
+async function up(options: UpOptions): Promise<number> {
+  const startedMs = Date.now();
+  const layout = currentHome();
+  const preset = await readPreset(options.preset);
+  const stopSignal = onStopSignal();
+  const unlock = await lockHome(layout);
+  let stack: Stack | undefined;
+  try {
+    const input = await inputFolder(layout, options.input, stopSignal);
+    stack = await startStack(layout, { input, preset }, say);
+    await deploySchedule(stack.client, weekly);
+    const id = dagRunId('weekly', await newestWeek(input));
+    const handle = await startOrJoin(stack.client, 'weekly', id, say);
+    const state = await followRun(handle, { say, signal: stopSignal });
+    if (state === 'interrupted') {
+      say(`interrupted; the run ${id} goes on where it was with the next \`sentinel up\``);
+      return 1;
+    }
+    const report = await readReport(layout, id);
+    const document = {
+      ...report,
+      ui: { temporal: stack.temporalUi, mlflow: stack.mlflowUrl },
+      seconds: Math.round((Date.now() - startedMs) / 100) / 10,
+    };
+    if (options.json) printJson(document);
+    else process.stdout.write(`${resultsPage(document)}\n`);
+    if (!options.once) {
+      say('Ctrl-C ends it');
+      await new Promise((resolve) => stopSignal.addEventListener('abort', resolve, { once: true }));
+    }
+    return state === 'success' && document.errors.length === 0 ? 0 : 1;
+  } finally {
+    say('stopping');
+    await stack?.stop();
+    await unlock();
+  }
+}
+
+/** The folder to ingest: the one that was named, or generated data. */
+async function inputFolder(
+  layout: HomeLayout,
+  input: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  if (input !== undefined) {
+    const folder = resolve(input);
+    if (existsSync(folder)) return folder;
+    throw new PipelineError({
+      code: 'INPUT_NOT_FOUND',
+      file: folder,
+      found: 'no such file or folder',
+      fix: 'correct --input; without it the main job generates its data',
+    });
+  }
+  say(`generating ${DEMO_DATA.weeks.length} weeks of ${DEMO_DATA.flowsPerWeek} flows`);
+  await generateFlows({
+    ...DEMO_DATA,
+    outDir: layout.generated,
+    shouldStop: () => signal.aborted,
+  });
+  return layout.generated;
+}
+
+/** The partition of the main job: the newest week in which an input file starts. */
+async function newestWeek(input: string): Promise<string> {
+  const { flows } = await listSources([input]);
+  const times = await Promise.all(flows.map(peekFirstTime));
+  const newest = Math.max(...times.map((time) => time?.getTime() ?? 0), 0);
+  return isoWeekOf(new Date(newest));
+}
+
+async function readPreset(name: string): Promise<Preset> {
+  const file = join(installation.presets, `${name}.json`);
+  return presetSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+}
+
+async function readReport(layout: HomeLayout, id: string): Promise<Report> {
+  const file = join(layout.reports, `${encodeURIComponent(id)}.json`);
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Report; // written by `writeReport`
+  } catch (cause) {
+    throw new PipelineError(
+      {
+        code: 'DAG_RUN_FAILED',
+        file: id,
+        found: 'the run ended before it wrote its report',
+        fix: 'see the failed task in the Temporal UI, or `sentinel runs show`; mend it and start again',
+      },
+      { cause },
+    );
+  }
+}
+
+/** Aborts at the first Ctrl-C or SIGTERM; a second one falls through to Node and ends at once. */
+function onStopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => controller.abort());
+  }
+  return controller.signal;
+}

@@ -1,0 +1,31 @@
+/** The embedded MLflow server with its UI: SQLite and artifacts in the home. */
+import { mkdir } from 'node:fs/promises';
+import type { HomeLayout } from '../../contracts/home.js';
+import type { ProcessRecord } from './process-record.js';
+import { answers, startServer } from './server.js';
+
+/** Starts the server (or takes over the one that runs) and returns its address. */
+export async function startMlflow(
+  layout: HomeLayout,
+  executable: string,
+): Promise<{ record: ProcessRecord; url: string }> {
+  await mkdir(`${layout.mlflow}/artifacts`, { recursive: true });
+  const record = await startServer(layout, {
+    name: 'mlflow',
+    ports: { http: 5000 },
+    command: executable,
+    args: (ports) => [
+      ...['server', '--host', '127.0.0.1', '--port', String(ports['http']), '--workers', '1'],
+      ...['--backend-store-uri', `sqlite:///${layout.mlflow}/mlflow.db`],
+      ...['--artifacts-destination', `${layout.mlflow}/artifacts`, '--serve-artifacts'],
+    ],
+    env: {
+      // without these it is ten processes and 1.7 GB
+      MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
+      MLFLOW_DISABLE_TELEMETRY: 'true',
+    },
+    isReady: (ports) => answers(`http://127.0.0.1:${ports['http']}/health`),
+    startTimeoutMs: 120_000,
+  });
+  return { record, url: `http://127.0.0.1:${record.ports['http']}` };
+}

@@ -1,0 +1,67 @@
+/** All processes of a home, started and stopped as one. */
+import { Client, Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import { installation } from '../../activities/installation.js';
+import type { HomeLayout } from '../../contracts/home.js';
+import type { JsonObject } from '../../contracts/json.js';
+import { temporalConfig } from '../../temporal.config.js';
+import { startMlflow } from './mlflow-server.js';
+import { endProcess } from './process-record.js';
+import { startTemporal } from './temporal-server.js';
+import { startWorker } from './worker-process.js';
+
+export interface Stack {
+  readonly client: Client;
+  readonly temporalUi: string;
+  readonly mlflowUrl: string;
+  /** Ends everything it started or took over, worker first. */
+  stop(): Promise<void>;
+}
+
+/** A closed run stays in the server for this long; our own tables keep it for good. */
+const RETENTION = '30 days';
+
+/**
+ * Starts Temporal, MLflow and the worker of a home.
+ *
+ * @param params defaults of DAG parameters for the runs of this home
+ * @param say receives one line for each thing that happens
+ */
+export async function startStack(
+  layout: HomeLayout,
+  params: JsonObject,
+  say: (line: string) => void,
+): Promise<Stack> {
+  const [temporal, mlflow] = await Promise.all([
+    startTemporal(layout, installation.temporal),
+    startMlflow(layout, installation.mlflow),
+  ]);
+  say(`Temporal UI ${temporal.uiUrl}   MLflow UI ${mlflow.url}`);
+  const { connection, namespace } = temporalConfig(temporal.address);
+  const client = new Client({ connection: await Connection.connect(connection), namespace });
+  await client.workflowService.updateNamespace({
+    namespace,
+    config: { workflowExecutionRetentionTtl: msToTs(RETENTION) },
+  });
+  const worker = await startWorker(layout, {
+    entry: installation.workerEntry,
+    args: [
+      ...['--home', layout.home, '--temporal', temporal.address, '--mlflow', mlflow.url],
+      ...['--params', JSON.stringify(params)],
+    ],
+    onRestart: (reason) => say(`the worker ended (${reason}); starting it again`),
+  });
+  return {
+    client,
+    temporalUi: temporal.uiUrl,
+    mlflowUrl: mlflow.url,
+    async stop() {
+      await worker.stop();
+      await client.connection.close();
+      await Promise.all([
+        endProcess(layout.processes, mlflow.record),
+        endProcess(layout.processes, temporal.record),
+      ]);
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** The embedded Temporal server with its UI, on SQLite in the home. */
+import { mkdir } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import type { HomeLayout } from '../../contracts/home.js';
+import { SEARCH_ATTRIBUTES } from '../../contracts/queues.js';
+import type { ProcessRecord } from './process-record.js';
+import { answers, startServer } from './server.js';
+
+/**
+ * Polls per second of the queues behind every hop. The default of 20 puts a floor of 50 ms under each
+ * hand-over between tasks.
+ */
+const POLL_RPS = 2_000;
+
+/** Starts the server (or takes over the one that runs) and returns its addresses. */
+export async function startTemporal(
+  layout: HomeLayout,
+  executable: string,
+): Promise<{ record: ProcessRecord; address: string; uiUrl: string }> {
+  await mkdir(layout.temporal, { recursive: true });
+  const record = await startServer(layout, {
+    name: 'temporal',
+    ports: { grpc: 7233, ui: 8233 },
+    command: executable,
+    args: (ports) => [
+      ...['server', 'start-dev', '--ip', '127.0.0.1', '--log-level', 'warn'],
+      ...['--port', String(ports['grpc']), '--ui-port', String(ports['ui'])],
+      ...['--db-filename', `${layout.temporal}/temporal.db`],
+      ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
+      ...Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
+        '--search-attribute',
+        `${name}=Keyword`,
+      ]),
+      ...['transfer', 'timer', 'visibility'].flatMap((queue) => [
+        '--dynamic-config-value',
+        `history.${queue}ProcessorMaxPollRPS=${POLL_RPS}`,
+      ]),
+    ],
+    isReady: async (ports) =>
+      (await accepts(ports['grpc']!)) && (await answers(`http://127.0.0.1:${ports['ui']}/`)), // both were asked for
+  });
+  return {
+    record,
+    address: `127.0.0.1:${record.ports['grpc']}`,
+    uiUrl: `http://127.0.0.1:${record.ports['ui']}`,
+  };
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: '127.0.0.1', port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

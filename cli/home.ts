@@ -1,0 +1,41 @@
+/** The home a command works on, and the servers that run on it. */
+import { resolve } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { PipelineError } from '../contracts/errors.js';
+import { homeLayout, type HomeLayout } from '../contracts/home.js';
+import { temporalConfig } from '../temporal.config.js';
+import { isAlive, readRecord } from './embedded/process-record.js';
+
+/** `SENTINEL_HOME`, by default `.sentinel` in the working directory. */
+export function currentHome(): HomeLayout {
+  return homeLayout(resolve(process.env['SENTINEL_HOME'] ?? '.sentinel'));
+}
+
+/**
+ * Address of a server of the home.
+ *
+ * @throws PipelineError HOME_NOT_RUNNING
+ */
+export async function serverPort(
+  layout: HomeLayout,
+  name: 'temporal' | 'mlflow',
+  use: string,
+): Promise<number> {
+  const record = await readRecord(layout.processes, name);
+  const port = record?.ports[use];
+  if (record !== undefined && port !== undefined && isAlive(record)) return port;
+  throw new PipelineError({
+    code: 'HOME_NOT_RUNNING',
+    file: layout.home,
+    found: `no ${name} server runs on this home`,
+    fix: 'start it with `sentinel up`, or point SENTINEL_HOME at the home that runs',
+  });
+}
+
+/** A Temporal client of the home's server, or of the one that TEMPORAL_ADDRESS names. */
+export async function connectTemporal(layout: HomeLayout): Promise<Client> {
+  const address =
+    process.env['TEMPORAL_ADDRESS'] ?? `127.0.0.1:${await serverPort(layout, 'temporal', 'grpc')}`;
+  const { connection, namespace } = temporalConfig(address);
+  return new Client({ connection: await Connection.connect(connection), namespace });
+}

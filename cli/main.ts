@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+/** The `sentinel` command. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { installation } from '../activities/installation.js';
+import { dagsCommand } from './commands/dags.js';
+import { mlflowCommand, temporalCommand } from './commands/embedded-cli.js';
+import { generateCommand } from './commands/generate.js';
+import { runCommand } from './commands/run.js';
+import { upCommand } from './commands/up.js';
+import { doctorCommand } from './doctor.js';
+import { reportError } from './output.js';
+
+const program = new Command('sentinel')
+  .description('Durable, typed DAGs on Temporal, and the weekly ML pipeline of a network operator.')
+  .version(version())
+  .enablePositionalOptions()
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+  .addHelpText(
+    'after',
+    '\nState lives in SENTINEL_HOME, by default .sentinel in the working directory.',
+  );
+
+for (const command of [
+  upCommand(),
+  dagsCommand(),
+  runCommand(),
+  generateCommand(),
+  temporalCommand(),
+  mlflowCommand(),
+  doctorCommand(),
+]) {
+  program.addCommand(withExitOverride(command));
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else process.exitCode = reportError(error);
+}
+
+/** Subcommands do not take the setting over from the program. */
+function withExitOverride(command: Command): Command {
+  command.exitOverride();
+  command.commands.forEach(withExitOverride);
+  return command;
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(installation.packageJson, 'utf8')) as {
+    version: string;
+  }; // our own file
+  return version;
+}

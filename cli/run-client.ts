@@ -1,0 +1,81 @@
+/** Starting a run, joining one that is open, and following it to its end. */
+import {
+  WorkflowFailedError,
+  WorkflowIdConflictPolicy,
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RUN_QUERY, type RunInput, type RunView } from '../contracts/engine.js';
+
+export type RunEnd = 'success' | 'failed' | 'cancelled' | 'interrupted';
+
+const POLL_MS = 500;
+
+/** Starts a run; one that is open under the same id is joined instead. */
+export async function startOrJoin(
+  client: Client,
+  dag: string,
+  workflowId: string,
+  say: (line: string) => void,
+  input: RunInput = {},
+): Promise<WorkflowHandle> {
+  if (await isOpen(client, workflowId)) {
+    say(`${workflowId} is running already; following it`);
+    return client.workflow.getHandle(workflowId);
+  }
+  return client.workflow.start(dag, {
+    workflowId,
+    taskQueue: 'control',
+    args: [input],
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    staticSummary: workflowId,
+  });
+}
+
+/** Waits for the end of a run, telling each change of a task's state. */
+export async function followRun(
+  handle: WorkflowHandle,
+  { say, signal }: { say: (line: string) => void; signal: AbortSignal },
+): Promise<RunEnd> {
+  const startedMs = Date.now();
+  const told = new Map<string, string>();
+  const tell = (view: RunView): void => {
+    for (const { task, state, done, total, note } of view.tasks) {
+      const line = `${task} ${state}${total > 1 ? ` ${done}/${total}` : ''}`;
+      if (state === 'none' || told.get(task) === line) continue;
+      told.set(task, line);
+      const seconds = ((Date.now() - startedMs) / 1_000).toFixed(1).padStart(7);
+      say(`${seconds} s  ${line}${note === '' || total > 1 ? '' : `  (${note})`}`);
+    }
+  };
+  const end = handle.result().then(
+    (): RunEnd => 'success',
+    (error: unknown): RunEnd => {
+      if (!(error instanceof WorkflowFailedError)) throw error;
+      const cause = error.cause;
+      if (cause?.name === 'CancelledFailure') return 'cancelled';
+      say(cause?.message ?? error.message);
+      return 'failed';
+    },
+  );
+  for (;;) {
+    const tick = sleep(POLL_MS).then(() => undefined);
+    const result = signal.aborted ? 'interrupted' : await Promise.race([end, tick]);
+    // the worker may be starting again; the next poll will do
+    const view = await handle.query<RunView>(RUN_QUERY).catch(() => undefined);
+    if (view !== undefined) tell(view);
+    if (result !== undefined) return result;
+  }
+}
+
+async function isOpen(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    const { status } = await client.workflow.getHandle(workflowId).describe();
+    return status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}

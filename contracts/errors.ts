@@ -1,0 +1,112 @@
+/**
+ * The one error class of the system, and its codes.
+ *
+ * A code is a promise: it is never renamed and never reused, and `docs/errors.md` has a section for
+ * each. Retry policies and the exit code of the CLI are decided by code, never by text.
+ */
+
+/** Whether Temporal may try the task again: `retry` for faults of the surroundings, `final` for faults of the input. */
+export const ERROR_CODES = {
+  CLI_USAGE: 'final',
+  COMPUTE_CHILD_FAILED: 'retry',
+  COMPUTE_CHILD_KILLED: 'retry',
+  DAG_BAD_PARAM: 'final',
+  DAG_CYCLE: 'final',
+  DAG_DUPLICATE_TASK: 'final',
+  DAG_INVALID: 'final',
+  DAG_RUN_FAILED: 'final',
+  DAG_UNKNOWN: 'final',
+  DAG_UNKNOWN_TARGET: 'final',
+  DAG_UNKNOWN_UPSTREAM: 'final',
+  DELTA_CONFLICT: 'retry',
+  DELTA_LOG_BROKEN: 'final',
+  DELTA_SCHEMA_MISMATCH: 'final',
+  DELTA_STAGED_MISSING: 'retry',
+  DRIFT_SHAPE: 'final',
+  ENSEMBLE_MEMBERS: 'final',
+  FLOW_FILE_DAMAGED: 'final',
+  FLOW_FILE_EMPTY: 'final',
+  FLOW_FILE_NOT_COMPRESSED: 'final',
+  FLOW_FILE_TRUNCATED: 'final',
+  FLOW_HEADER_INVALID: 'final',
+  FLOW_ROW_INVALID: 'final',
+  GENERATE_BAD_EVENT: 'final',
+  GENERATE_BAD_SIZE: 'final',
+  GENERATE_BAD_WEEK: 'final',
+  GENERATE_DIR_DIFFERS: 'final',
+  HOME_IN_USE: 'final',
+  HOME_NOT_RUNNING: 'final',
+  INPUT_NOT_FOUND: 'final',
+  INTERNAL: 'retry',
+  MLFLOW_ARTIFACT: 'retry',
+  MLFLOW_HTTP: 'retry',
+  MLFLOW_REJECTED: 'final',
+  MLFLOW_RESPONSE: 'final',
+  MODEL_FEATURES: 'final',
+  MODEL_FILE: 'final',
+  MODEL_LABELS: 'final',
+  MODEL_SHAPE: 'final',
+  MODEL_TRAINING_FAILED: 'final',
+  MODEL_NOT_PROMOTED: 'retry',
+  MODEL_NO_CHAMPION: 'final',
+  MODEL_VERSION_UNKNOWN: 'final',
+  PLAN_NOT_FOUND: 'final',
+  QUERY_INVALID: 'final',
+  SERVER_NOT_READY: 'retry',
+  SETUP_INCOMPLETE: 'final',
+  STORE_QUERY_FAILED: 'retry',
+  TABLE_UNKNOWN: 'final',
+  TABLE_VERSION_UNKNOWN: 'final',
+  TASK_CANCELLED: 'final',
+  TASK_CONTRACT_CHANGED: 'final',
+  TASK_INPUT_INVALID: 'final',
+  TASK_OUTPUT_INVALID: 'final',
+  TASK_TIMEOUT: 'retry',
+  TRAINING_TOO_FEW_ROWS: 'final',
+  TENSORFLOW_ADDON: 'final',
+  XGBOOST_CALL: 'final',
+  XGBOOST_LIBRARY: 'final',
+} as const satisfies Record<string, 'retry' | 'final'>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** A place in a file; rows count from 1 and the header is row 0. */
+export interface ErrorPlace {
+  readonly file?: string;
+  readonly row?: number;
+  readonly column?: string;
+}
+
+/** A fault as data: what `--json` prints, and what travels between tasks. */
+export interface Fault extends ErrorPlace {
+  readonly code: ErrorCode;
+  readonly found: string;
+  readonly expected?: string;
+  readonly fix: string;
+}
+
+/** Thrown for every fault a user can act on. The message is made last, from the parts. */
+export class PipelineError extends Error {
+  override readonly name = 'PipelineError';
+  readonly fault: Fault;
+
+  constructor(fault: Fault, options?: { cause?: unknown }) {
+    super(describeFault(fault), options);
+    this.fault = fault;
+  }
+
+  get code(): ErrorCode {
+    return this.fault.code;
+  }
+}
+
+/** `CODE file:row column "c": found, expected …. Fix: …` */
+export function describeFault(fault: Fault): string {
+  const place =
+    fault.file === undefined
+      ? ''
+      : ` ${fault.file}${fault.row === undefined ? '' : `:${fault.row}`}`;
+  const column = fault.column === undefined ? '' : ` column "${fault.column}"`;
+  const expected = fault.expected === undefined ? '' : `, expected ${fault.expected}`;
+  return `${fault.code}${place}${column}: ${fault.found}${expected}. Fix: ${fault.fix}`;
+}

@@ -1,0 +1,23 @@
+/** Layout of a home: the one folder that holds all state, to be backed up or deleted as a whole. */
+export function homeLayout(home: string) {
+  return {
+    home,
+    /** Delta tables, one folder each. */
+    tables: `${home}/tables`,
+    /** `<hash>.json`, one for each plan that a run has used. */
+    plans: `${home}/plans`,
+    reports: `${home}/reports`,
+    /** What compute children write before an activity commits it; safe to delete when nothing runs. */
+    staging: `${home}/staging`,
+    /** Model artifacts fetched from the registry; safe to delete. */
+    modelCache: `${home}/model-cache`,
+    /** pid, start time and port of each process of this home. */
+    processes: `${home}/run`,
+    logs: `${home}/logs`,
+    temporal: `${home}/temporal`,
+    mlflow: `${home}/mlflow`,
+    generated: `${home}/generated`,
+  } as const;
+}
+
+export type HomeLayout = ReturnType<typeof homeLayout>;

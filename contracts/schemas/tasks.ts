@@ -1,0 +1,221 @@
+/**
+ * The contract of each task: what goes in, what comes out, on which queue it runs and how it is
+ * retried. `tsc` checks edges against the inferred types, the activity checks values against the
+ * schemas, and a plan records the hash of both.
+ */
+import { z } from 'zod';
+import type { Queue } from '../queues.js';
+import {
+  driftScore,
+  fault,
+  isoWeek,
+  modelSpec,
+  modelVersion,
+  preset,
+  score,
+  selection,
+  sourceFile,
+  split,
+  tableVersion,
+  target,
+} from './values.js';
+
+interface TaskContract<I extends z.ZodType, O extends z.ZodType> {
+  readonly queue: Queue;
+  /** One try may take this long. */
+  readonly timeoutMs: number;
+  readonly input: I;
+  readonly output: O;
+}
+
+function task<I extends z.ZodType, O extends z.ZodType>(
+  queue: Queue,
+  timeoutMs: number,
+  input: I,
+  output: O,
+): TaskContract<I, O> {
+  return { queue, timeoutMs, input, output };
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const nothing = z.object({});
+const weeks = z.object({ weeks: z.array(isoWeek), label: z.string() });
+const listedSources = z.object({
+  files: z.array(sourceFile),
+  ignored: z.array(z.object({ file: z.string(), reason: z.string() })),
+  faults: z.array(fault),
+});
+const parsedFile = z.object({
+  file: z.string(),
+  rowsRead: z.int(),
+  rowsStored: z.int(),
+  rowsRejected: z.int(),
+  faults: z.array(fault),
+  /** The version that holds its rows; null when the file was refused. */
+  flows: tableVersion.nullable(),
+});
+const parts = z.array(z.object({ partition: z.string(), selection }));
+
+export const taskContracts = {
+  /** Does nothing; for benches and drills. */
+  noop: task('control', MINUTE_MS, z.object({ value: z.int() }), z.object({ value: z.int() })),
+
+  listSources: task('io', HOUR_MS, z.object({ input: z.string() }), listedSources),
+  parseFlows: task('cpu', 6 * HOUR_MS, z.object({ file: sourceFile }), parsedFile),
+  /** Weeks whose derived tables do not match the flows, in batches of a bounded number of rows. */
+  findStaleWeeks: task('io', HOUR_MS, nothing, z.object({ batches: z.array(weeks) })),
+  aggregateTraffic: task(
+    'cpu',
+    HOUR_MS,
+    weeks,
+    z.object({ hourly: tableVersion, daily: tableVersion }),
+  ),
+  buildFeatures: task('cpu', HOUR_MS, weeks, z.object({ features: tableVersion, rows: z.int() })),
+
+  planSplit: task(
+    'cpu',
+    HOUR_MS,
+    z.object({ preset }),
+    z.object({
+      split,
+      /** False once a champion serves. */
+      trainingNeeded: z.boolean(),
+      /** What the new models are scored on. */
+      parts,
+      /** Weeks that no champion has judged yet, oldest first. */
+      watch: z.array(isoWeek),
+    }),
+  ),
+  trainModel: task(
+    'cpu',
+    24 * HOUR_MS,
+    z.object({ model: modelSpec, split, preset }),
+    z.object({
+      model: modelSpec,
+      mlflowRunId: z.string(),
+      classes: z.int(),
+      validationMacroF1: z.number(),
+    }),
+  ),
+  fitEnsemble: task(
+    'cpu',
+    6 * HOUR_MS,
+    z.object({ name: z.string(), target, members: z.array(modelVersion), split, preset }),
+    z.object({
+      name: z.string(),
+      mlflowRunId: z.string(),
+      weights: z.record(z.string(), z.number()),
+      validationMacroF1: z.number(),
+    }),
+  ),
+  registerModel: task(
+    'io',
+    HOUR_MS,
+    z.object({
+      name: z.string(),
+      target,
+      kind: modelVersion.shape.kind,
+      mlflowRunId: z.string(),
+      /** Become champion if the name has none yet. */
+      firstIsChampion: z.boolean(),
+    }),
+    modelVersion,
+  ),
+  evaluateModel: task(
+    'cpu',
+    6 * HOUR_MS,
+    z.object({ model: modelVersion, split, parts }),
+    z.object({ model: modelVersion, scores: z.array(score) }),
+  ),
+
+  scoreWeek: task(
+    'cpu',
+    6 * HOUR_MS,
+    z.object({ week: isoWeek, model: z.string() }),
+    z.object({
+      week: isoWeek,
+      model: modelVersion,
+      predictions: tableVersion,
+      score: score.nullable(),
+    }),
+  ),
+  measureDrift: task(
+    'cpu',
+    6 * HOUR_MS,
+    z.object({ week: isoWeek, model: z.string(), preset }),
+    z.object({
+      week: isoWeek,
+      reportHash: z.string(),
+      rows: z.int(),
+      scores: z.array(driftScore),
+      drifted: z.boolean(),
+    }),
+  ),
+  wakeLifecycle: task(
+    'control',
+    5 * MINUTE_MS,
+    z.object({
+      model: z.string(),
+      week: isoWeek,
+      reportHash: z.string(),
+      rows: z.int(),
+      scores: z.array(driftScore),
+      preset,
+    }),
+    z.object({ workflowId: z.string() }),
+  ),
+  awaitDecision: task(
+    'control',
+    24 * HOUR_MS,
+    z.object({ workflowId: z.string(), reportHash: z.string() }),
+    z.object({ kind: z.string(), reason: z.string() }),
+  ),
+  planRetrain: task(
+    'cpu',
+    HOUR_MS,
+    z.object({ week: isoWeek, preset }),
+    z.object({ split, heldOut: selection }),
+  ),
+  compareModels: task(
+    'cpu',
+    6 * HOUR_MS,
+    z.object({
+      champion: z.string(),
+      challenger: modelVersion,
+      partition: isoWeek,
+      selection,
+    }),
+    z.object({
+      championVersion: z.string(),
+      challengerVersion: z.string(),
+      rows: z.int(),
+      championF1: z.number(),
+      challengerF1: z.number(),
+    }),
+  ),
+
+  /** Everything the run left behind, as one document in the home. */
+  writeReport: task(
+    'io',
+    HOUR_MS,
+    z.object({
+      dagRunId: z.string(),
+      preset,
+      sources: listedSources,
+      parsed: z.array(parsedFile).nullable(),
+      split,
+    }),
+    z.object({ path: z.string() }),
+  ),
+} as const;
+
+export type TaskName = keyof typeof taskContracts;
+
+/** Input and output type of each task, by name. */
+export type Tasks = {
+  [K in TaskName]: {
+    input: z.infer<(typeof taskContracts)[K]['input']>;
+    output: z.infer<(typeof taskContracts)[K]['output']>;
+  };
+};

@@ -1,0 +1,139 @@
+/** Schemas of the values that travel between tasks. References and counts only, never rows. */
+import { z } from 'zod';
+import { ERROR_CODES, type ErrorCode } from '../errors.js';
+
+/** `2022-W31`: ISO year and week. */
+export const isoWeek = z.string().regex(/^\d{4}-W\d{2}$/, 'an ISO week such as 2022-W31');
+
+export const fault = z.object({
+  code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]), // the table's keys are its codes
+  file: z.string().optional(),
+  row: z.int().optional(),
+  column: z.string().optional(),
+  found: z.string(),
+  expected: z.string().optional(),
+  fix: z.string(),
+});
+
+/** A raw flow file; the SHA-256 of its bytes is its identity. */
+export const sourceFile = z.object({
+  path: z.string(),
+  name: z.string(),
+  bytes: z.int(),
+  compression: z.enum(['none', 'gz', 'xz']),
+  sha256: z.string().length(64),
+});
+
+/** One version of a table, as a run pins it. */
+export const tableVersion = z.object({ table: z.string(), version: z.int() });
+
+/** Which rows: days of weeks (ISO weekdays, 1 = Monday; null = all), a span of time, or a share of all. */
+export const selection = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('slices'),
+    slices: z.array(z.object({ week: isoWeek, days: z.array(z.int().min(1).max(7)).nullable() })),
+  }),
+  /** Rows whose first packet came in [fromMs, toMs), ms since 1970; null is open. */
+  z.object({
+    kind: z.literal('time'),
+    fromMs: z.number().nullable(),
+    toMs: z.number().nullable(),
+  }),
+  /** The share [from, to) of all rows by a seeded hash; identical rows stay together. */
+  z.object({ kind: z.literal('random'), from: z.number(), to: z.number(), seed: z.int() }),
+]);
+
+/** What each part of the data is used for. */
+export const split = z.object({
+  kind: z.enum(['weeks', 'time', 'random']),
+  /** One sentence: how the weeks were cut or merged. */
+  rule: z.string(),
+  train: z.array(isoWeek),
+  validate: z.array(isoWeek),
+  test: z.array(isoWeek),
+  watch: z.array(isoWeek),
+  skippedClasses: z.array(
+    z.object({ target: z.enum(['APP', 'CATEGORY']), class: z.string(), rows: z.int() }),
+  ),
+  selections: z.object({ train: selection, validate: selection, test: selection }),
+  features: tableVersion,
+});
+
+export const target = z.enum(['APP', 'CATEGORY']);
+
+/** A model to be trained: its registered name, what it tells, and by which algorithm. */
+export const modelSpec = z.object({
+  name: z.string(),
+  target,
+  kind: z.enum(['xgboost', 'lstm', 'cnn']),
+});
+
+/** A registered version. Member weights of an ensemble lie in its artifact. */
+export const modelVersion = z.object({
+  name: z.string(),
+  version: z.string(),
+  target,
+  kind: z.enum(['xgboost', 'lstm', 'cnn', 'ensemble']),
+  mlflowRunId: z.string(),
+});
+
+/** Scores of one model version on one partition; F1 as scikit-learn computes it, over trained classes. */
+export const score = z.object({
+  partition: z.string(),
+  rows: z.int(),
+  /** Rows whose class the model was not trained on; they are not scored. */
+  rowsUnseenClass: z.int(),
+  accuracy: z.number(),
+  macroF1: z.number(),
+  weightedF1: z.number(),
+});
+
+export const driftScore = z.object({
+  partition: z.string(),
+  statistic: z.string(),
+  value: z.number().nullable(),
+  threshold: z.number().nullable(),
+  verdict: z.enum(['drifted', 'stable', 'not_judged']),
+});
+
+/** Training settings, from one preset file; the run's parameters carry them whole. */
+export const preset = z.object({
+  name: z.string(),
+  seed: z.int(),
+  /** A week with fewer rows is not used by itself. */
+  minRowsPerWeek: z.int(),
+  /** A class with fewer training rows is left out and listed. */
+  minRowsPerClass: z.int(),
+  boosting: z.object({
+    rounds: z.int(),
+    earlyStoppingRounds: z.int(),
+    eta: z.number(),
+    maxDepth: z.int(),
+    maxBin: z.int(),
+  }),
+  network: z.object({
+    epochs: z.int(),
+    batchSize: z.int(),
+    learningRate: z.number(),
+    earlyStoppingEpochs: z.int(),
+  }),
+  /** Weeks before the newest that a retraining uses. */
+  retrainWeeks: z.int(),
+  drift: z.object({ resamples: z.int(), minRows: z.int() }),
+  policy: z.object({
+    /** Fewer rows in the drifted week lead to a note, not to a retraining. */
+    minRows: z.int(),
+    /** The challenger's macro-F1 must exceed the champion's by more than this. */
+    minGain: z.number(),
+  }),
+});
+
+export type SourceFile = z.infer<typeof sourceFile>;
+export type Selection = z.infer<typeof selection>;
+export type Split = z.infer<typeof split>;
+export type ModelSpec = z.infer<typeof modelSpec>;
+export type ModelVersion = z.infer<typeof modelVersion>;
+export type Score = z.infer<typeof score>;
+export type DriftScore = z.infer<typeof driftScore>;
+export type Preset = z.infer<typeof preset>;
+export type Target = z.infer<typeof target>;

@@ -1,0 +1,28 @@
+/** Task states and trigger rules, in Airflow's strings. */
+
+export const TASK_STATES = [
+  'none',
+  'running',
+  'success',
+  'failed',
+  'skipped',
+  'upstream_failed',
+] as const;
+export type TaskState = (typeof TASK_STATES)[number];
+
+export const RUN_STATES = ['running', 'success', 'failed', 'cancelled'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+/** A task runs when the states of its upstream tasks satisfy its rule. */
+export const TRIGGER_RULES = [
+  'all_success',
+  'all_done',
+  'none_failed',
+  'none_failed_min_one_success',
+] as const;
+export type TriggerRule = (typeof TRIGGER_RULES)[number];
+
+/** True once a task can no longer change its state. */
+export function isTerminal(state: TaskState): boolean {
+  return state !== 'none' && state !== 'running';
+}

@@ -1,0 +1,96 @@
+/**
+ * The values of a task's input as data: a JSON template whose leaves may point at what is known only
+ * when the run reaches the task. Written by `declare.ts`, kept in the plan, evaluated by the fold.
+ */
+import type { Json } from '../contracts/json.js';
+
+/** Where a leaf takes its value from; `path` walks into it, key by key. */
+export type Source =
+  | { readonly $task: string; readonly path: readonly string[] }
+  | { readonly $param: string; readonly path: readonly string[] }
+  | { readonly $run: 'partition' | 'dagRunId' | 'planHash' }
+  | { readonly $item: true; readonly path: readonly string[] }
+  | { readonly $text: readonly Expression[] };
+
+export type Expression =
+  | null
+  | boolean
+  | number
+  | string
+  | Source
+  | readonly Expression[]
+  | { readonly [key: string]: Expression };
+
+/** What an expression may look at. `item` is the element of a mapped task. */
+export interface Scope {
+  readonly outputs: (task: string) => Json | undefined;
+  readonly params: { readonly [name: string]: Json };
+  readonly run: {
+    readonly partition: string;
+    readonly dagRunId: string;
+    readonly planHash: string;
+  };
+  readonly item?: Json;
+}
+
+/** Evaluates an expression. A path that leads nowhere is `null`; the task's schema judges that. */
+export function evaluate(expression: Expression, scope: Scope): Json {
+  if (expression === null || typeof expression !== 'object') return expression;
+  if (isList(expression)) return expression.map((element) => evaluate(element, scope));
+  if (isSource(expression)) return read(expression, scope);
+  return Object.fromEntries(
+    Object.entries(expression).map(([key, value]) => [key, evaluate(value, scope)]),
+  );
+}
+
+/** Ids of the tasks whose outputs an expression reads, without repetition, in order of appearance. */
+export function tasksRead(expression: Expression): string[] {
+  if (expression === null || typeof expression !== 'object') return [];
+  if (isList(expression)) return unique(expression.flatMap(tasksRead));
+  if (isSource(expression)) {
+    if ('$task' in expression) return [expression.$task];
+    return '$text' in expression ? unique(expression.$text.flatMap(tasksRead)) : [];
+  }
+  return unique(Object.values(expression).flatMap(tasksRead));
+}
+
+/** True for a leaf that points elsewhere. */
+export function isSource(expression: object): expression is Source {
+  return (
+    '$task' in expression ||
+    '$param' in expression ||
+    '$run' in expression ||
+    '$item' in expression ||
+    '$text' in expression
+  );
+}
+
+function read(source: Source, scope: Scope): Json {
+  if ('$text' in source) return source.$text.map((part) => asText(evaluate(part, scope))).join('');
+  if ('$run' in source) return scope.run[source.$run];
+  if ('$task' in source) return walk(scope.outputs(source.$task) ?? null, source.path);
+  if ('$param' in source) return walk(scope.params[source.$param] ?? null, source.path);
+  return walk(scope.item ?? null, source.path);
+}
+
+function walk(value: Json, path: readonly string[]): Json {
+  let current = value;
+  for (const key of path) {
+    if (current === null || typeof current !== 'object') return null;
+    // an array is walked by index, an object by key; both are absent as `undefined`
+    current = (current as { readonly [key: string]: Json })[key] ?? null;
+  }
+  return current;
+}
+
+function asText(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function isList(expression: Expression): expression is readonly Expression[] {
+  return Array.isArray(expression);
+}
+
+function unique(ids: readonly string[]): string[] {
+  return [...new Set(ids)];
+}

@@ -1,0 +1,69 @@
+/**
+ * Typed references: what a declaration holds in place of values that exist only at run time. `Ref<T>`
+ * has the properties of `T`, each again a reference, so `parsed.source.sha` reads like a value and a
+ * wrong edge fails `tsc`.
+ */
+import type { Expression, Source } from './expression.js';
+
+declare const VALUE: unique symbol;
+const SOURCE = Symbol('source of a reference');
+
+/** Stands for a `T` that the run will produce. */
+export type Ref<T> = { readonly [VALUE]: T } & (T extends readonly unknown[]
+  ? unknown
+  : T extends object
+    ? { readonly [K in keyof T]-?: Ref<Exclude<T[K], undefined>> }
+    : unknown);
+
+/** A `T` in which any part may be a reference. */
+export type Bindable<T> =
+  | Ref<T>
+  | (T extends readonly (infer E)[]
+      ? readonly Bindable<E>[]
+      : T extends object
+        ? { readonly [K in keyof T]: Bindable<T[K]> }
+        : T);
+
+/** A reference to `source`; reading a property extends its path. */
+export function reference<T>(source: Source): Ref<T> {
+  const extend = (key: string): Source =>
+    'path' in source ? { ...source, path: [...source.path, key] } : source;
+  return new Proxy(
+    {},
+    {
+      get: (_, key) =>
+        key === SOURCE ? source : typeof key === 'string' ? reference(extend(key)) : undefined,
+      has: (_, key) => key === SOURCE,
+    },
+  ) as Ref<T>; // the proxy answers every property of T with a reference
+}
+
+/** Text with references in it: `` text`parse ${file.name}` ``. */
+export function text(
+  strings: TemplateStringsArray,
+  ...values: readonly Bindable<string | number>[]
+): Ref<string> {
+  const parts = strings.flatMap((part, index) => {
+    const value = values[index];
+    return value === undefined ? [part] : [part, toExpression(value)];
+  });
+  return reference({ $text: parts.filter((part) => part !== '') });
+}
+
+/** The plan's form of a bound value. */
+export function toExpression(value: unknown): Expression {
+  if (value === null || typeof value !== 'object') return value as Expression; // JSON leaf by type
+  const source = sourceOf(value);
+  if (source !== undefined) return source;
+  if (Array.isArray(value)) return value.map(toExpression);
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, part]) => part !== undefined)
+      .map(([key, part]) => [key, toExpression(part)]),
+  );
+}
+
+/** The source behind a reference, undefined for anything else. */
+export function sourceOf(value: object): Source | undefined {
+  return SOURCE in value ? (value as { [SOURCE]: Source })[SOURCE] : undefined; // checked by `in`
+}

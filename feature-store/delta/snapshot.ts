@@ -1,0 +1,211 @@
+/**
+ * A table at one version: the log replayed from its first entry.
+ *
+ * The reader of the whole store. `delta_scan` and Python's `deltalake` must see the same rows; the
+ * conformance test holds them together.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { PipelineError } from '../../contracts/errors.js';
+import type { AddAction, FileStats, LogLine, MetaDataAction, PartitionValues } from './actions.js';
+import { fromSchemaString, type Column } from './schema.js';
+
+/** A data file that is part of a snapshot. */
+export interface LiveFile {
+  /** Absolute path on disk. */
+  readonly file: string;
+  /** Path as the log writes it, URI-encoded; the file's identity. */
+  readonly logPath: string;
+  readonly partitionValues: PartitionValues;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly bytes: number;
+  readonly rows: number;
+  /** Version of the commit that added it. */
+  readonly addedIn: number;
+}
+
+/** A table as of one version. */
+export interface Snapshot {
+  readonly table: string;
+  readonly version: number;
+  /** Commit time of that version, milliseconds since 1970. */
+  readonly timestampMs: number;
+  readonly columns: readonly Column[];
+  readonly partitionColumns: readonly string[];
+  readonly metaData: MetaDataAction;
+  /** By log path, in the order of the log. */
+  readonly files: ReadonlyMap<string, LiveFile>;
+  /** Last recorded version of each application. */
+  readonly txns: ReadonlyMap<string, number>;
+}
+
+/**
+ * The table as of `version`, or as it is now; undefined when there is no such table yet.
+ *
+ * @param table absolute folder of the table
+ * @throws PipelineError TABLE_VERSION_UNKNOWN, DELTA_LOG_BROKEN
+ */
+export async function readSnapshot(
+  table: string,
+  options: { readonly version?: number } = {},
+): Promise<Snapshot | undefined> {
+  const versions = await logVersions(table);
+  const last = versions.at(-1);
+  if (last === undefined) return undefined;
+  const wanted = options.version ?? last;
+  if (wanted > last || wanted < 0)
+    throw new PipelineError({
+      code: 'TABLE_VERSION_UNKNOWN',
+      file: table,
+      found: `version ${wanted}`,
+      expected: `0..${last}`,
+      fix: 'name a version in that range; `sentinel query` without --as-of reads the newest',
+    });
+  return replay(
+    table,
+    undefined,
+    versions.filter((version) => version <= wanted),
+  );
+}
+
+/** The same table now: replays only what was committed since `snapshot`. */
+export async function advanceSnapshot(snapshot: Snapshot): Promise<Snapshot> {
+  const versions = await logVersions(snapshot.table);
+  const newer = versions.filter((version) => version > snapshot.version);
+  return newer.length === 0 ? snapshot : replay(snapshot.table, snapshot, newer);
+}
+
+/** Rows of the live files, from the log alone. */
+export function countRows(files: Iterable<LiveFile>): number {
+  let rows = 0;
+  for (const file of files) rows += file.rows;
+  return rows;
+}
+
+/** Folder of a table's log. */
+export function logFolder(table: string): string {
+  return path.join(table, '_delta_log');
+}
+
+/** Log file of one version. */
+export function logFile(table: string, version: number): string {
+  return path.join(logFolder(table), `${String(version).padStart(20, '0')}.json`);
+}
+
+/** Path in the log for a path on disk: DuckDB has percent-encoded the folders once already, the log encodes that. */
+export function toLogPath(relativePath: string): string {
+  return encodeURI(relativePath.split(path.sep).join('/'));
+}
+
+/** Absolute path on disk for a path in the log. */
+function toDiskPath(table: string, logPath: string): string {
+  return path.join(table, decodeURIComponent(logPath));
+}
+
+/** The actions of one log entry. */
+export async function readLogEntry(table: string, version: number): Promise<LogLine[]> {
+  const file = logFile(table, version);
+  const text = await readFile(file, 'utf8');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line, index) => {
+      try {
+        return JSON.parse(line) as LogLine; // members are checked where they are used
+      } catch (cause) {
+        throw new PipelineError(
+          {
+            code: 'DELTA_LOG_BROKEN',
+            file,
+            row: index + 1,
+            found: 'a line that is not JSON',
+            fix: 'restore the table from a backup; log files are never edited',
+          },
+          { cause },
+        );
+      }
+    });
+}
+
+async function logVersions(table: string): Promise<number[]> {
+  const names = await readdir(logFolder(table)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const versions = names
+    .filter((name) => /^\d{20}\.json$/.test(name))
+    .map((name) => Number(name.slice(0, 20)))
+    .sort((a, b) => a - b);
+  const gap = versions.findIndex((version, index) => version !== index);
+  if (gap >= 0)
+    throw new PipelineError({
+      code: 'DELTA_LOG_BROKEN',
+      file: logFolder(table),
+      found: `no entry for version ${gap}`,
+      fix: 'restore the table from a backup; every version needs its log file',
+    });
+  return versions;
+}
+
+async function replay(
+  table: string,
+  base: Snapshot | undefined,
+  versions: readonly number[],
+): Promise<Snapshot> {
+  const files = new Map(base?.files);
+  const txns = new Map(base?.txns);
+  let metaData = base?.metaData;
+  let timestampMs = base?.timestampMs ?? 0;
+  for (const version of versions) {
+    for (const line of await readLogEntry(table, version)) {
+      if (line.add) files.set(line.add.path, liveFile(table, line.add, version));
+      else if (line.remove) files.delete(line.remove.path);
+      else if (line.txn) txns.set(line.txn.appId, line.txn.version);
+      else if (line.metaData) metaData = line.metaData;
+      else if (line.commitInfo) timestampMs = line.commitInfo.timestamp;
+      else if (line.protocol) refuseNewerProtocol(table, line.protocol.minReaderVersion);
+    }
+  }
+  if (metaData === undefined)
+    throw new PipelineError({
+      code: 'DELTA_LOG_BROKEN',
+      file: table,
+      found: 'a log without a metaData action',
+      fix: 'restore the table from a backup',
+    });
+  return {
+    table,
+    version: versions.at(-1) ?? base?.version ?? 0,
+    timestampMs,
+    columns: fromSchemaString(metaData.schemaString, table),
+    partitionColumns: metaData.partitionColumns,
+    metaData,
+    files,
+    txns,
+  };
+}
+
+function liveFile(table: string, add: AddAction, addedIn: number): LiveFile {
+  // stats are JSON text by the protocol; a file without them counts as unknown, and we always write them
+  const stats = add.stats === undefined ? undefined : (JSON.parse(add.stats) as FileStats);
+  return {
+    file: toDiskPath(table, add.path),
+    logPath: add.path,
+    partitionValues: add.partitionValues,
+    tags: add.tags ?? {},
+    bytes: add.size,
+    rows: stats?.numRecords ?? 0,
+    addedIn,
+  };
+}
+
+function refuseNewerProtocol(table: string, minReaderVersion: number): void {
+  if (minReaderVersion > 1)
+    throw new PipelineError({
+      code: 'DELTA_LOG_BROKEN',
+      file: table,
+      found: `Delta reader version ${minReaderVersion}`,
+      expected: 'reader version 1',
+      fix: 'another program upgraded this table; restore it from a backup',
+    });
+}

@@ -1,0 +1,177 @@
+/**
+ * One DuckDB instance as the store uses it: in memory, UTC, offline, bounded.
+ *
+ * DuckDB reads and writes Parquet for us and keeps no state of its own: every table lives in a Delta
+ * log (`delta/`), so an instance may be opened and closed freely.
+ */
+import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
+import { PipelineError } from '../contracts/errors.js';
+
+export interface FeatureDbOptions {
+  /** Threads of one query. @default 2 */
+  readonly threads?: number;
+  /** Memory before DuckDB spills, as DuckDB writes it. @default '1GB' */
+  readonly memoryLimit?: string;
+  /** Where it spills, absolute. @default DuckDB's own choice, beside the working directory */
+  readonly tempDirectory?: string;
+  /** Folder that holds the installed extensions, absolute; only `loadDelta` needs it. */
+  readonly extensionDirectory?: string;
+}
+
+/** A row as plain data: 64-bit integers are numbers while they are exact, bigints beyond 2^53. */
+export type PlainRow = Record<string, unknown>;
+
+/** A connection with its own temporary tables; closed by `FeatureDb.session`. */
+export interface Session {
+  /** Runs statements whose rows nobody needs. */
+  run(sql: string): Promise<void>;
+  /** All rows of a small result. */
+  rows<T extends object = PlainRow>(sql: string): Promise<T[]>;
+  /** A result to be read chunk by chunk, for large ones. */
+  stream(sql: string): Promise<DuckDBResult>;
+}
+
+/** A DuckDB instance and its sessions. */
+export class FeatureDb {
+  readonly #instance: DuckDBInstance;
+  readonly #extensionDirectory: string | undefined;
+
+  private constructor(instance: DuckDBInstance, extensionDirectory: string | undefined) {
+    this.#instance = instance;
+    this.#extensionDirectory = extensionDirectory;
+  }
+
+  /** Opens an instance; the caller closes it. */
+  static async open(options: FeatureDbOptions = {}): Promise<FeatureDb> {
+    const { threads = 2, memoryLimit = '1GB', tempDirectory, extensionDirectory } = options;
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(threads),
+      memory_limit: memoryLimit,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      ...(tempDirectory !== undefined && { temp_directory: tempDirectory }),
+      ...(extensionDirectory !== undefined && { extension_directory: extensionDirectory }),
+    });
+    return new FeatureDb(instance, extensionDirectory);
+  }
+
+  /**
+   * Runs `use` on a connection of its own and closes it.
+   *
+   * @throws PipelineError STORE_QUERY_FAILED with DuckDB's message when a statement fails
+   */
+  async session<T>(use: (session: Session) => Promise<T>): Promise<T> {
+    const connection = await this.#instance.connect();
+    try {
+      await connection.run(SESSION_SETTINGS);
+      return await use(sessionOn(connection));
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  /** All rows of one small query, on a connection of its own. */
+  rows<T extends object = PlainRow>(sql: string): Promise<T[]> {
+    return this.session((session) => session.rows<T>(sql));
+  }
+
+  /**
+   * Makes `delta_scan` available to every session of this instance.
+   *
+   * @throws PipelineError SETUP_INCOMPLETE when the extension folder holds no delta extension
+   */
+  async loadDelta(): Promise<void> {
+    const directory = this.#extensionDirectory;
+    try {
+      if (directory === undefined) throw new Error('no extension directory was given');
+      await this.rows('LOAD delta');
+    } catch (cause) {
+      throw new PipelineError(
+        {
+          code: 'SETUP_INCOMPLETE',
+          ...(directory !== undefined && { file: directory }),
+          found: 'no DuckDB extension "delta"',
+          fix: 'run `node scripts/setup.mjs`, which installs it offline',
+        },
+        { cause },
+      );
+    }
+  }
+
+  /** Ends the instance and frees its memory. */
+  close(): void {
+    this.#instance.closeSync();
+  }
+}
+
+/** A SQL string literal. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A SQL identifier. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A SQL list of string literals. */
+export function quoteList(texts: readonly string[]): string {
+  return `[${texts.map(quote).join(', ')}]`;
+}
+
+function sessionOn(connection: DuckDBConnection): Session {
+  return {
+    run: async (sql) => {
+      await guarded(sql, () => connection.run(sql));
+    },
+    rows: async <T extends object>(sql: string) => {
+      const reader = await guarded(sql, () => connection.runAndReadAll(sql));
+      // the caller names the columns it selected; DuckDB's types are not known to TypeScript
+      return reader.getRowObjectsJS().map((row) => plain(row) as T);
+    },
+    stream: (sql) => guarded(sql, () => connection.stream(sql)),
+  };
+}
+
+async function guarded<T>(sql: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    throw new PipelineError(
+      {
+        code: 'STORE_QUERY_FAILED',
+        found: `${cause instanceof Error ? cause.message : String(cause)} in: ${shorten(sql)}`,
+        fix: 'check free memory and disk, then run the task again; if it stays, report this message',
+      },
+      { cause },
+    );
+  }
+}
+
+function shorten(sql: string): string {
+  return sql.length <= 300 ? sql : `${sql.slice(0, 300)}…`;
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  if (Array.isArray(value)) return value.map(plain);
+  if (
+    value !== null &&
+    typeof value === 'object' &&
+    Object.getPrototypeOf(value) === Object.prototype
+  )
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+  return value;
+}
+
+// rows that wait for their partition are not spilled: at the default of 524,288 a day's file needs over 0.5 GB;
+// the limit of open files is raised because a day has 180 apps: at 100 DuckDB closes a file and starts a second one
+const SESSION_SETTINGS = `
+  SET TimeZone = 'UTC';
+  SET preserve_insertion_order = true;
+  SET partitioned_write_max_open_files = 2000;
+  SET partitioned_write_flush_threshold = 20000;
+`;

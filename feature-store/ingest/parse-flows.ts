@@ -1,0 +1,321 @@
+/**
+ * Job A: one flow file becomes staged Parquet files, its bad rows become staged rejects.
+ *
+ * Bytes are unpacked and scanned into row-aligned segments while DuckDB types the segment before, so
+ * unpacking and typing share the two cores; DuckDB's memory limit bounds the typed rows, which spill.
+ * Always rowsRead = rowsStored + rowsRejected.
+ */
+import { mkdir, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { PipelineError, type Fault } from '../../contracts/errors.js';
+import type { StagedFile } from '../delta/commit.js';
+import { stageFiles } from '../delta/stage.js';
+import { quote, type FeatureDb, type Session } from '../duckdb.js';
+import { firstLines, readUnpacked } from '../sources/decompress.js';
+import { parseHeader, RAW_COLUMNS, type FlowHeader } from '../sources/flow-columns.js';
+import { headerFault, type SourceFile } from '../sources/list-sources.js';
+import { FLOWS, FLOWS_REJECTED, isoWeekText } from '../tables.js';
+import { paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
+import { RowScanner, type RejectedRow } from './row-scanner.js';
+
+export interface ParseRequest {
+  readonly source: SourceFile;
+  /** Absolute folder for this file alone; best on the disk of the tables. */
+  readonly stagingDir: string;
+  readonly db: FeatureDb;
+  /** Bytes of one segment. @default 33_554_432 */
+  readonly segmentBytes?: number;
+  /** Called after each segment with the rows seen so far. */
+  readonly onProgress?: (rowsRead: number) => void;
+}
+
+/** One parsed file, not yet part of any table. */
+export interface ParsedSource {
+  readonly sourceSha: string;
+  readonly sourceFile: string;
+  readonly rowsRead: number;
+  readonly rowsStored: number;
+  readonly rowsRejected: number;
+  /** The first 20 rejected rows; `rowsRejected` counts them all. */
+  readonly faults: readonly Fault[];
+  /** Columns of the file that no table has. */
+  readonly unknownColumns: readonly string[];
+  readonly staged: readonly StagedFile[];
+  readonly stagedRejected: readonly StagedFile[];
+  /** ISO weeks of the stored rows, ascending. */
+  readonly weeks: readonly string[];
+}
+
+/**
+ * Parses one flow file into the staging folder.
+ *
+ * @throws PipelineError FLOW_FILE_TRUNCATED, FLOW_FILE_DAMAGED, FLOW_HEADER_INVALID: then nothing of the file is used
+ */
+export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
+  const { source, stagingDir, db } = request;
+  const [line = ''] = await firstLines(source.path, source.compression, 1);
+  const header = parseHeader(line);
+  const fault = headerFault(source.path, header);
+  if (fault) throw new PipelineError(fault);
+  const scratch = path.join(stagingDir, 'segments');
+  await mkdir(scratch, { recursive: true });
+  try {
+    return await db.session(async (session) => {
+      await session.run(REJECTED_TABLE);
+      const rowsRead = await loadSegments(request, session, header, scratch);
+      return await stageParsed(request, session, header, rowsRead);
+    });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function loadSegments(
+  request: ParseRequest,
+  session: Session,
+  header: FlowHeader,
+  scratch: string,
+): Promise<number> {
+  const { source, segmentBytes = 1 << 25, onProgress } = request;
+  const rejects: RejectedRow[] = [];
+  const segments = new SegmentWriter(scratch);
+  const scanner = new RowScanner({
+    names: header.names,
+    columns: header.columns,
+    onRow: (row, bytes) => segments.add(row, bytes),
+    onReject: (row) => rejects.push(row),
+  });
+  let loading: Promise<void> = Promise.resolve();
+  const hand = async (): Promise<void> => {
+    const segment = await segments.close();
+    const rejected = rejects.splice(0);
+    await loading;
+    loading = (async () => {
+      await insertRejected(session, rejected, path.join(scratch, 'rejects.json'));
+      if (segment !== undefined) await insertSegment(session, header, segment);
+    })();
+    loading.catch(() => undefined); // awaited below; a rejection must not end the process before that
+    onProgress?.(scanner.rows);
+  };
+  for await (const chunk of readUnpacked(source.path, source.compression)) {
+    scanner.push(chunk);
+    await segments.flush();
+    if (segments.bytes >= segmentBytes || rejects.length >= MAX_HELD_REJECTS) await hand();
+  }
+  scanner.finish();
+  await segments.flush();
+  await hand();
+  await loading;
+  return scanner.rows;
+}
+
+async function insertSegment(session: Session, header: FlowHeader, segment: string): Promise<void> {
+  const select = typedSelect(segment, header.columns);
+  const exists = await session.rows(`FROM duckdb_tables() WHERE table_name = 'parsed'`);
+  await session.run(
+    exists.length === 0 ? `CREATE TEMP TABLE parsed AS ${select}` : `INSERT INTO parsed ${select}`,
+  );
+  const [bad] = await session.rows<{ n: number }>(`SELECT count(*) AS n FROM parsed WHERE NOT ok`);
+  if ((bad?.n ?? 0) > 0) await rejectBadRows(session, segment);
+  await rm(segment);
+}
+
+async function rejectBadRows(session: Session, segment: string): Promise<void> {
+  const checks = rowChecks();
+  const reason = checks
+    .map(({ holds }, index) => `WHEN NOT coalesce(${holds}, false) THEN ${index + 1}`)
+    .join(' ');
+  const columns = checks.map(({ column }) => quote(column)).join(', ');
+  const reasons = checks.map((check) => quote(check.reason)).join(', ');
+  await session.run(`
+    INSERT INTO rejected
+      SELECT source_row, [${columns}][failed], [${reasons}][failed], raw
+      FROM (SELECT source_row, CASE ${reason} END AS failed FROM parsed WHERE NOT ok)
+      JOIN ${readSegmentLines(segment)} USING (source_row);
+    DELETE FROM parsed WHERE NOT ok`);
+}
+
+async function insertRejected(
+  session: Session,
+  rows: readonly RejectedRow[],
+  scratchFile: string,
+): Promise<void> {
+  if (rows.length === 0) return;
+  await writeFile(scratchFile, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  await session.run(
+    `INSERT INTO rejected SELECT * FROM read_json(${quote(scratchFile)}, format = 'newline_delimited',
+      maximum_object_size = 33554432,
+      columns = {'sourceRow': 'BIGINT', 'column': 'VARCHAR', 'reason': 'VARCHAR', 'raw': 'VARCHAR'})`,
+  );
+}
+
+async function stageParsed(
+  request: ParseRequest,
+  session: Session,
+  header: FlowHeader,
+  rowsRead: number,
+): Promise<ParsedSource> {
+  const { source, stagingDir } = request;
+  const parsed = await session.rows(`FROM duckdb_tables() WHERE table_name = 'parsed'`);
+  const tags = { source_sha: source.sha256, source_file: source.path };
+  const origin = `${quote(source.path)} AS source_file, source_row, ${quote(source.sha256)} AS source_sha`;
+  const staged =
+    parsed.length === 0
+      ? []
+      : await stageFiles({
+          session,
+          schema: FLOWS,
+          select: `SELECT isoyear(time_first) AS iso_year, week(time_first) AS iso_week, * EXCLUDE (ok, ppi, source_row),
+            ${paddedPpi()}, ${origin} FROM parsed`,
+          orderBy: 'iso_year, iso_week, app, source_row',
+          stagingDir,
+          expectedRows: rowsRead,
+          tags,
+        });
+  const rowsStored = staged.reduce((sum, file) => sum + file.stats.numRecords, 0);
+  const weeks = [...new Set(staged.map(weekOf))].sort();
+  const fileWeek = dominantWeek(staged);
+  const stagedRejected = await stageFiles({
+    session,
+    schema: FLOWS_REJECTED,
+    select: `SELECT ${fileWeek.iso_year} AS iso_year, ${fileWeek.iso_week} AS iso_week, ${origin},
+      source_column, reason, raw FROM rejected`,
+    orderBy: 'source_row',
+    stagingDir,
+    tags,
+  });
+  const rejected = await session.rows<{
+    source_row: number;
+    source_column: string | null;
+    reason: string;
+  }>(
+    `SELECT source_row, source_column, reason FROM rejected ORDER BY source_row LIMIT ${MAX_FAULTS}`,
+  );
+  return {
+    sourceSha: source.sha256,
+    sourceFile: source.path,
+    rowsRead,
+    rowsStored,
+    rowsRejected: rowsRead - rowsStored,
+    faults: rejected.map((row) => faultOf(source.path, row)),
+    unknownColumns: header.unknown,
+    staged,
+    stagedRejected,
+    weeks,
+  };
+}
+
+function faultOf(
+  file: string,
+  row: { source_row: number; source_column: string | null; reason: string },
+): Fault {
+  const column = RAW_COLUMNS.find(({ name }) => name === row.source_column);
+  return {
+    code: 'FLOW_ROW_INVALID',
+    file,
+    row: row.source_row,
+    ...(row.source_column !== null && { column: row.source_column }),
+    found: row.reason,
+    ...(column !== undefined && { expected: EXPECTED_OF_KIND[column.kind] }),
+    fix: 'mend the row or leave it: it is kept in the table flows_rejected with its text',
+  };
+}
+
+function weekOf(file: StagedFile): string {
+  const { iso_year: isoYear, iso_week: isoWeek } = weekColumns(file);
+  return isoWeekText(isoYear, isoWeek);
+}
+
+function weekColumns(file: StagedFile): { iso_year: number; iso_week: number } {
+  const { partitionValues } = file;
+  return {
+    iso_year: Number(partitionValues['iso_year']),
+    iso_week: Number(partitionValues['iso_week']),
+  };
+}
+
+/** The week that most rows are in, 0 of year 0 when there are no rows; rejected rows are filed under it. */
+function dominantWeek(staged: readonly StagedFile[]): { iso_year: number; iso_week: number } {
+  const rows = new Map<string, number>();
+  for (const file of staged)
+    rows.set(weekOf(file), (rows.get(weekOf(file)) ?? 0) + file.stats.numRecords);
+  const [top] = [...rows].sort(([, a], [, b]) => b - a);
+  const found = staged.find((file) => weekOf(file) === top?.[0]);
+  return found === undefined ? { iso_year: 0, iso_week: 0 } : weekColumns(found);
+}
+
+/** Row-aligned scratch files, one open at a time. */
+class SegmentWriter {
+  readonly #folder: string;
+  #handle: FileHandle | undefined;
+  #file = '';
+  #count = 0;
+  #block = Buffer.allocUnsafe(1 << 20);
+  #used = 0;
+  #full: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Bytes of the segment so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds a row with its number in front. */
+  add(row: number, line: Buffer): void {
+    const needed = line.length + 24;
+    if (this.#used + needed > this.#block.length) {
+      this.#full.push(this.#block.subarray(0, this.#used));
+      this.#block = Buffer.allocUnsafe(Math.max(1 << 20, needed));
+      this.#used = 0;
+    }
+    const start = this.#used;
+    this.#used += this.#block.write(`${row},`, this.#used, 'latin1');
+    this.#used += line.copy(this.#block, this.#used);
+    this.#block[this.#used++] = 10;
+    this.#bytes += this.#used - start;
+  }
+
+  /** Writes full blocks, so that memory holds one. */
+  async flush(): Promise<void> {
+    if (this.#full.length === 0) return;
+    await this.#write(this.#full.splice(0));
+  }
+
+  /** Ends the segment; undefined when it has no rows. */
+  async close(): Promise<string | undefined> {
+    if (this.#bytes === 0) return undefined;
+    await this.#write([...this.#full.splice(0), this.#block.subarray(0, this.#used)]);
+    this.#used = 0;
+    this.#bytes = 0;
+    await this.#handle?.close();
+    this.#handle = undefined;
+    return this.#file;
+  }
+
+  async #write(blocks: Buffer[]): Promise<void> {
+    if (this.#handle === undefined) {
+      this.#file = path.join(this.#folder, `segment-${this.#count++}.csv`);
+      this.#handle = await open(this.#file, 'w');
+    }
+    await this.#handle.writev(blocks);
+  }
+}
+
+const EXPECTED_OF_KIND = {
+  text: 'text of printable characters',
+  count: 'a whole number that is not negative',
+  flag: '0 or 1',
+  decimal: 'seconds, such as 0.095',
+  time: 'a UTC time like 2022-06-06T10:00:00.123456',
+  ppi: 'a JSON list of packet times, directions, sizes (and push flags), each PPI_LEN long',
+  histogram: 'a JSON list of 8 counts',
+} as const;
+
+const REJECTED_TABLE = `CREATE TEMP TABLE rejected
+  (source_row BIGINT, source_column VARCHAR, reason VARCHAR, raw VARCHAR)`;
+const MAX_FAULTS = 20;
+const MAX_HELD_REJECTS = 10_000;

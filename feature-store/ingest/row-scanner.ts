@@ -1,0 +1,173 @@
+/**
+ * The first look at a flow file: bytes into rows, and rows that no CSV reader may see set aside.
+ *
+ * One pass over the bytes checks what is cheap there and costly or fatal later: quotes, the number of
+ * fields, UTF-8, and which bytes a column may hold (`1.5` is no count, though SQL would round it). A good
+ * row is passed on with its number in front; so a row keeps its number whatever is rejected around it.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { RawColumn, RawKind } from '../sources/flow-columns.js';
+
+/** A row that does not parse. */
+export interface RejectedRow {
+  /** 1-based data row. */
+  readonly sourceRow: number;
+  /** Column of the header; null when the row as a whole is at fault. */
+  readonly column: string | null;
+  readonly reason: string;
+  /** The row as it stands in the file, cut at 64 KiB. */
+  readonly raw: string;
+}
+
+/** Takes chunks of a flow file, in order, and keeps the state between them. */
+export class RowScanner {
+  readonly #names: readonly string[];
+  /** Per column 256 flags: may this byte stand in it. */
+  readonly #allowed: Uint8Array;
+  readonly #onRow: (row: number, line: Buffer) => void;
+  readonly #onReject: (row: RejectedRow) => void;
+  #carry: Buffer = Buffer.alloc(0);
+  #inHeader = true;
+  #skipping = false;
+  #rows = 0;
+
+  constructor(options: {
+    readonly names: readonly string[];
+    readonly columns: readonly (RawColumn | undefined)[];
+    /** A good row, without its line end; the buffer is reused after the call. */
+    readonly onRow: (row: number, line: Buffer) => void;
+    readonly onReject: (row: RejectedRow) => void;
+  }) {
+    this.#names = options.names;
+    this.#onRow = options.onRow;
+    this.#onReject = options.onReject;
+    this.#allowed = new Uint8Array(options.columns.length * 256);
+    options.columns.forEach((column, index) =>
+      this.#allowed.set(BYTES_OF_KIND[column?.kind ?? 'text'], index * 256),
+    );
+  }
+
+  /** Data rows seen so far, good and bad. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Takes the next chunk. */
+  push(chunk: Buffer): void {
+    const buffer = this.#carry.length === 0 ? chunk : Buffer.concat([this.#carry, chunk]);
+    const end = buffer.lastIndexOf(NEWLINE) + 1;
+    this.#carry = buffer.subarray(end);
+    this.#scan(buffer.subarray(0, end));
+    if (this.#carry.length > MAX_ROW_BYTES) {
+      // the row is lost anyway; only its head is kept, so memory stays bounded
+      if (!this.#skipping) this.#tooLong(this.#carry);
+      this.#skipping = true;
+      this.#carry = Buffer.alloc(0);
+    }
+  }
+
+  /** Ends the file: the last row may lack its line end. */
+  finish(): void {
+    if (this.#carry.length > 0) this.#scan(Buffer.concat([this.#carry, Buffer.from('\n')]));
+    this.#carry = Buffer.alloc(0);
+  }
+
+  #scan(buffer: Buffer): void {
+    const allUtf8 = isUtf8(buffer);
+    let start = 0;
+    for (let end = buffer.indexOf(NEWLINE); end >= 0; end = buffer.indexOf(NEWLINE, start)) {
+      const lineEnd = end > start && buffer[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
+      if (this.#skipping) this.#skipping = false;
+      else if (this.#inHeader) this.#inHeader = false;
+      else if (lineEnd > start) this.#take(buffer, start, lineEnd, allUtf8);
+      start = end + 1;
+    }
+  }
+
+  #take(buffer: Buffer, start: number, end: number, allUtf8: boolean): void {
+    const line = buffer.subarray(start, end);
+    if (line.length > MAX_ROW_BYTES) return this.#tooLong(line);
+    this.#rows += 1;
+    if (!allUtf8 && !isUtf8(line)) return this.#reject(line, null, 'bytes that are not UTF-8');
+    this.#check(line);
+  }
+
+  #check(line: Buffer): void {
+    const allowed = this.#allowed;
+    const columns = this.#names.length;
+    let column = 0;
+    let table = 0;
+    let quoted = false;
+    let fieldStart = 0;
+    for (let i = 0; i < line.length; i++) {
+      const byte = line[i] as number; // i is below the length
+      if (byte === QUOTE) {
+        if (!quoted && i === fieldStart) quoted = true;
+        else if (!quoted) return this.#reject(line, column, 'a quote inside an unquoted value');
+        else if (line[i + 1] === QUOTE) {
+          if (allowed[table + QUOTE] === 0)
+            return this.#reject(line, column, 'a quote in the value');
+          i++;
+        } else if (i + 1 === line.length || line[i + 1] === COMMA) quoted = false;
+        else return this.#reject(line, column, 'text after the closing quote');
+      } else if (byte === COMMA && !quoted) {
+        column++;
+        table += 256;
+        fieldStart = i + 1;
+        if (column === columns) break;
+      } else if (allowed[table + byte] === 0) {
+        return this.#reject(
+          line,
+          column,
+          `the character ${JSON.stringify(String.fromCharCode(byte))}`,
+        );
+      }
+    }
+    if (quoted) return this.#reject(line, column, 'a quote that is never closed');
+    if (column + 1 !== columns)
+      return this.#reject(
+        line,
+        null,
+        `${column >= columns ? 'more than ' : ''}${column + (column >= columns ? 0 : 1)} values, expected ${columns}`,
+      );
+    this.#onRow(this.#rows, line);
+  }
+
+  #tooLong(line: Buffer): void {
+    this.#rows += 1;
+    this.#reject(line, null, `a row of more than ${MAX_ROW_BYTES} bytes`);
+  }
+
+  #reject(line: Buffer, column: number | null, reason: string): void {
+    this.#onReject({
+      sourceRow: this.#rows,
+      column: column === null ? null : (this.#names[column] ?? null),
+      reason,
+      raw: line.subarray(0, MAX_RAW_BYTES).toString('utf8').replaceAll('\0', '\uFFFD'),
+    });
+  }
+}
+
+function byteTable(allowed: (byte: number) => boolean): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (allowed(byte) ? 1 : 0));
+}
+
+const among = (characters: string) =>
+  byteTable((byte) => characters.includes(String.fromCharCode(byte)));
+
+const BYTES_OF_KIND: Record<RawKind, Uint8Array> = {
+  text: byteTable((byte) => byte >= 0x20 && byte !== 0x7f),
+  count: among('0123456789'),
+  flag: among('0123456789TRUEFALStruefals'),
+  decimal: among('0123456789.-+eE'),
+  time: among('0123456789-:T .Z'),
+  ppi: among('0123456789-,[] '),
+  histogram: among('0123456789,[] '),
+};
+
+const NEWLINE = 10;
+const CARRIAGE_RETURN = 13;
+const QUOTE = 34;
+const COMMA = 44;
+const MAX_ROW_BYTES = 1 << 20;
+const MAX_RAW_BYTES = 1 << 16;

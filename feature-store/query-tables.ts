@@ -1,0 +1,85 @@
+/** SQL over every table of a home, each at its newest or a named version: what `sentinel query` runs. */
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { PipelineError } from '../contracts/errors.js';
+import { scanSnapshot } from './delta/scan.js';
+import { readSnapshot } from './delta/snapshot.js';
+import { quoteName, type FeatureDb, type PlainRow } from './duckdb.js';
+
+export interface QueryRequest {
+  readonly db: FeatureDb;
+  readonly tablesRoot: string;
+  /** One or more statements; the rows of the last are returned. */
+  readonly sql: string;
+  /** Version by table name. @default the newest of each */
+  readonly asOf?: Readonly<Record<string, number>>;
+}
+
+export interface QueryResult {
+  readonly rows: readonly PlainRow[];
+  /** Version of each table that the query could see. */
+  readonly versions: Readonly<Record<string, number>>;
+}
+
+/**
+ * Runs SQL with each table as a view of its name.
+ *
+ * @throws PipelineError QUERY_INVALID, TABLE_UNKNOWN for a name in `asOf`, TABLE_VERSION_UNKNOWN
+ */
+export async function queryTables(request: QueryRequest): Promise<QueryResult> {
+  const { db, tablesRoot, sql, asOf = {} } = request;
+  const names = await tableNames(tablesRoot);
+  for (const name of Object.keys(asOf))
+    if (!names.includes(name))
+      throw new PipelineError({
+        code: 'TABLE_UNKNOWN',
+        found: `the table ${JSON.stringify(name)}`,
+        expected: names.join(', ') || 'no table exists yet',
+        fix: 'name one of these tables in --as-of TABLE=VERSION',
+      });
+  const versions: Record<string, number> = {};
+  return db.session(async (session) => {
+    for (const name of names) {
+      const version = asOf[name];
+      const snapshot = await readSnapshot(path.join(tablesRoot, name), {
+        ...(version !== undefined && { version }),
+      });
+      if (snapshot === undefined) continue;
+      versions[name] = snapshot.version;
+      await session.run(`CREATE TEMP VIEW ${quoteName(name)} AS ${scanSnapshot(snapshot)}`);
+    }
+    try {
+      return { rows: await session.rows(sql), versions };
+    } catch (cause) {
+      throw new PipelineError(
+        {
+          code: 'QUERY_INVALID',
+          found: rootMessage(cause),
+          expected: `SQL over ${Object.keys(versions).join(', ') || 'no table: none exists yet'}`,
+          fix: 'correct the statement; `DESCRIBE TABLE_NAME` lists the columns',
+        },
+        { cause },
+      );
+    }
+  });
+}
+
+/** Names of the tables that a folder of tables holds, ascending. */
+export async function tableNames(tablesRoot: string): Promise<string[]> {
+  const entries = await readdir(tablesRoot, { withFileTypes: true }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    },
+  );
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+}
+
+function rootMessage(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof Error) return cause.message;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,196 @@
+/**
+ * What lies in an input folder: flow files, other files, and flow files that cannot be used.
+ *
+ * A flow file is known by its header, never by its name: the same folder holds statistics, service
+ * maps and notes.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { PipelineError, type Fault } from '../../contracts/errors.js';
+import { detectCompression, firstLines, readUnpacked, type Compression } from './decompress.js';
+import { parseHeader, REQUIRED_COLUMN_COUNT } from './flow-columns.js';
+
+/** A flow file ready for ingest. */
+export interface SourceFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly compression: Compression;
+  /** SHA-256 of the file as it lies on disk, 64 hex digits. */
+  readonly sha256: string;
+}
+
+export interface SourceListing {
+  /** Ordered by path. */
+  readonly flows: readonly SourceFile[];
+  /** Left alone, each with the reason. */
+  readonly ignored: readonly { readonly file: string; readonly reason: string }[];
+  /** Flow files that cannot be used. */
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * Lists files, and folders to any depth.
+ *
+ * @param paths files or folders; a file named here is looked at whatever its name
+ * @throws PipelineError INPUT_NOT_FOUND when a path does not exist
+ */
+export async function listSources(paths: readonly string[]): Promise<SourceListing> {
+  const flows: SourceFile[] = [];
+  const ignored: { file: string; reason: string }[] = [];
+  const faults: Fault[] = [];
+  const seen = new Set<string>();
+  for (const { file, named } of await expand(paths)) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    if (!named && !FLOW_NAME.test(file)) {
+      ignored.push({ file, reason: 'not named .csv, .csv.gz or .csv.xz' });
+      continue;
+    }
+    const verdict = await judge(file).catch((error: unknown) => {
+      if (error instanceof PipelineError) return error.fault;
+      throw error;
+    });
+    if ('code' in verdict) faults.push(verdict);
+    else if ('reason' in verdict) ignored.push({ file, reason: verdict.reason });
+    else flows.push(verdict);
+  }
+  return { flows, ignored, faults };
+}
+
+/**
+ * TIME_FIRST of the first data row, from the head of the file only; undefined when there is none.
+ *
+ * Naive times are UTC.
+ */
+export async function peekFirstTime(
+  source: Pick<SourceFile, 'path' | 'compression'>,
+): Promise<Date | undefined> {
+  const [header, row] = await firstLines(source.path, source.compression, 2);
+  if (header === undefined || row === undefined) return undefined;
+  const index = parseHeader(header).columns.findIndex((column) => column?.name === 'TIME_FIRST');
+  const text = splitRow(row)[index]?.replace(/Z$/, '').replace(' ', 'T');
+  const time = new Date(`${text}Z`);
+  return Number.isNaN(time.getTime()) ? undefined : time;
+}
+
+async function expand(paths: readonly string[]): Promise<{ file: string; named: boolean }[]> {
+  const files: { file: string; named: boolean }[] = [];
+  for (const given of paths) {
+    const absolute = path.resolve(given);
+    const found = await stat(absolute).catch((cause: unknown) => {
+      throw new PipelineError(
+        {
+          code: 'INPUT_NOT_FOUND',
+          file: absolute,
+          found: 'no such file or folder',
+          fix: 'check the path; `sentinel generate` or `sentinel download` makes input',
+        },
+        { cause },
+      );
+    });
+    if (!found.isDirectory()) files.push({ file: absolute, named: true });
+    else
+      for (const entry of await readdir(absolute, { recursive: true, withFileTypes: true }))
+        if (!entry.isDirectory())
+          files.push({ file: path.join(entry.parentPath, entry.name), named: false });
+  }
+  return files.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+}
+
+async function judge(file: string): Promise<SourceFile | { reason: string } | Fault> {
+  const { size: bytes } = await stat(file);
+  if (bytes === 0)
+    return {
+      code: 'FLOW_FILE_EMPTY',
+      file,
+      found: 'a file of 0 bytes',
+      expected: 'a header and rows',
+      fix: 'export or download that day again, or delete the file when the day has no flows',
+    };
+  const compression = await detectCompression(file);
+  const promised = /\.(gz|xz)$/.exec(file)?.[1];
+  if (promised !== undefined && compression === 'none')
+    return {
+      code: 'FLOW_FILE_NOT_COMPRESSED',
+      file,
+      found: `a file named .${promised} that is not ${promised} data`,
+      expected: `${promised} data`,
+      fix: `name it ${path.basename(file, `.${promised}`)} if it is plain text, else download it again`,
+    };
+  const [line] = await firstLines(file, compression, 1);
+  const header = parseHeader(line ?? '');
+  if (header.missing.length > REQUIRED_COLUMN_COUNT / 2)
+    return { reason: 'its first line is not the header of a flow file' };
+  const invalid = headerFault(file, header);
+  if (invalid) return invalid;
+  await requireComplete(file, compression, bytes);
+  return { path: file, bytes, compression, sha256: await sha256Of(file) };
+}
+
+/** The fault of a header that lacks or repeats columns; undefined for a good one. */
+export function headerFault(
+  file: string,
+  header: ReturnType<typeof parseHeader>,
+): Fault | undefined {
+  const { missing, repeated } = header;
+  if (missing.length === 0 && repeated.length === 0) return undefined;
+  const found = [
+    ...(missing.length > 0 ? [`no column ${missing.join(', ')}`] : []),
+    ...(repeated.length > 0 ? [`column ${repeated.join(', ')} twice`] : []),
+  ].join('; ');
+  return {
+    code: 'FLOW_HEADER_INVALID',
+    file,
+    row: 0,
+    found,
+    expected: 'each column of a CESNET-TLS-Year22 file once, in any order',
+    fix: 'export the file with these columns; docs/data.md lists them',
+  };
+}
+
+// An .xz ends with "YZ" (and zero padding), so a cut one is known without unpacking it. A .gz has no
+// such mark: small ones are unpacked here, a cut large one is found by ingest.
+async function requireComplete(
+  file: string,
+  compression: Compression,
+  bytes: number,
+): Promise<void> {
+  if (compression === 'gz' && bytes <= SMALL_GZIP_BYTES)
+    for await (const chunk of readUnpacked(file, compression)) void chunk;
+  if (compression !== 'xz') return;
+  const handle = await open(file, 'r');
+  try {
+    const length = Math.min(bytes, 1024);
+    const { buffer } = await handle.read(Buffer.alloc(length), 0, length, bytes - length);
+    const end = buffer.findLastIndex((byte) => byte !== 0) + 1;
+    if (buffer.subarray(Math.max(0, end - 2), end).toString('latin1') === 'YZ') return;
+  } finally {
+    await handle.close();
+  }
+  throw new PipelineError({
+    code: 'FLOW_FILE_TRUNCATED',
+    file,
+    found: 'an .xz file without its end',
+    expected: 'a complete .xz file',
+    fix: 'copy or download the file again; `xz -t` tells whether it is whole',
+  });
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer); // no encoding is set
+  return hash.digest('hex');
+}
+
+/** The fields of a CSV row; quotes may hold commas. */
+function splitRow(row: string): string[] {
+  return [...row.matchAll(/("(?:[^"]|"")*"|[^,]*)(?:,|$)/g)].map(([, field = '']) =>
+    field.replace(/^"(.*)"$/, '$1'),
+  );
+}
+
+const FLOW_NAME = /\.csv(\.(gz|xz))?$/i;
+const SMALL_GZIP_BYTES = 1 << 20;

@@ -1,0 +1,47 @@
+/** Reading a saved model of any kind. */
+import { PipelineError } from '../contracts/errors.js';
+import { loadEnsemble, type MemberResolver } from './ensemble/model.js';
+import { MANIFEST_FILE, readManifest } from './model-folder.js';
+import type { TrainedModel } from './model.js';
+import { loadCnn } from './tensorflow/cnn/train.js';
+import { loadLstm } from './tensorflow/lstm/train.js';
+import { loadXgboost } from './xgboost/bindings.js';
+import { XgboostModel } from './xgboost/model.js';
+
+/** What models of some kinds need beside their folder. */
+export interface LoadOptions {
+  /** Path of libxgboost, see `findXgboostLibrary`; read for XGBoost models only. */
+  readonly xgboostLibrary: string;
+  /** Threads of XGBoost's prediction. @default 2 */
+  readonly threads?: number;
+  /** Finds the members of an ensemble; needed for ensembles only. */
+  readonly resolveMember?: MemberResolver;
+}
+
+/**
+ * The model saved in `dir`. Libraries are loaded for the kinds that need them.
+ *
+ * @throws PipelineError MODEL_FILE, MODEL_SHAPE, ENSEMBLE_MEMBERS, XGBOOST_LIBRARY, XGBOOST_CALL, TENSORFLOW_ADDON
+ */
+export async function loadModel(dir: string, options: LoadOptions): Promise<TrainedModel> {
+  const manifest = await readManifest(dir);
+  switch (manifest.kind) {
+    case 'xgboost': {
+      const library = loadXgboost(options.xgboostLibrary);
+      return XgboostModel.load(dir, manifest, library, options.threads ?? 2);
+    }
+    case 'lstm':
+      return loadLstm(dir, manifest);
+    case 'cnn':
+      return loadCnn(dir, manifest);
+    case 'ensemble': {
+      if (options.resolveMember !== undefined) return loadEnsemble(manifest, options.resolveMember);
+      throw new PipelineError({
+        code: 'ENSEMBLE_MEMBERS',
+        file: `${dir}/${MANIFEST_FILE}`,
+        found: 'an ensemble, and no way to find its members',
+        fix: 'load it through the model registry',
+      });
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/** A 1D convolutional network over packets, joined by the flow's statistics. B rows, K classes. */
+import type { Rank, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node';
+import { PPI_CHANNELS, PPI_PACKETS } from '../../model.js';
+import type { SeededRandom } from '../../../contracts/seeded-random.js';
+import {
+  conv1d,
+  dense,
+  dropUnits,
+  glorotUniform,
+  maskedAveragePool,
+  maskedMaxPool,
+  zeros,
+} from '../layers.js';
+import type { Batch, Network } from '../network.js';
+import type { Tensorflow } from '../runtime.js';
+
+/** Size of a CNN classifier. */
+export interface CnnShape {
+  readonly classCount: number;
+  /** F, tabular columns; 0 for PPI only. */
+  readonly featureCount: number;
+  /** Units of the layer that sees where in the flow each pattern lies; pooling forgets it. */
+  readonly orderUnits: number;
+  /** Units of the layer over the tabular columns. */
+  readonly statsUnits: number;
+  /** Units of the layer before the softmax. */
+  readonly denseUnits: number;
+  /** Share of units dropped in training, [0, 1). */
+  readonly dropout: number;
+}
+
+/** Convolutions: channels and width; the published 1D-CNN student on TLS-Year22 has these, docs/models.md. */
+const CONVOLUTIONS = [
+  { channels: 48, width: 5 },
+  { channels: 96, width: 5 },
+  { channels: 96, width: 3 },
+] as const;
+
+/** A network with Keras's initial weights. */
+export function createCnn(tf: Tensorflow, shape: CnnShape, random: SeededRandom): Network {
+  const { classCount, featureCount, orderUnits, statsUnits, denseUnits } = shape;
+  const weights = new Map<string, Variable>();
+  const add = (layer: string, kernel: number[]) => {
+    const pair = {
+      kernel: glorotUniform(tf, kernel, random),
+      bias: zeros(tf, [kernel.at(-1) ?? 1]),
+    };
+    weights.set(`${layer}/kernel`, pair.kernel);
+    weights.set(`${layer}/bias`, pair.bias);
+    return pair;
+  };
+  let channels: number = PPI_CHANNELS;
+  const convolutions = CONVOLUTIONS.map((layer, i) => {
+    const pair = add(`conv${i + 1}`, [layer.width, channels, layer.channels]);
+    channels = layer.channels;
+    return pair;
+  });
+  const stats = featureCount === 0 ? null : add('stats', [featureCount, statsUnits]);
+  const order = add('order', [PPI_PACKETS * channels, orderUnits]);
+  const joined = 2 * channels + orderUnits + (stats === null ? 0 : statsUnits);
+  const hidden = add('dense', [joined, denseUnits]);
+  const output = add('classes', [denseUnits, classCount]);
+
+  return {
+    variables: weights,
+    logits({ ppi, mask, tabular }: Batch, random: SeededRandom | null): Tensor2D {
+      const drop = (x: Tensor2D) =>
+        random === null || shape.dropout === 0 ? x : dropUnits(tf, x, shape.dropout, random);
+      let x = ppi; // [B, 30, 3]
+      for (const { kernel, bias } of convolutions) {
+        // Masked after each layer: what a bias leaves in the padding would leak into the last packets.
+        x = tf.mul<Tensor3D>(tf.relu(conv1d(tf, x, kernel, bias, 'same')), mask); // [B, 30, C]
+      }
+      const flat = tf.reshape<Rank.R2>(x, [-1, PPI_PACKETS * channels]); // [B, 2880]
+      const parts = [
+        maskedMaxPool(tf, x, mask), // [B, 96]
+        maskedAveragePool(tf, x, mask), // [B, 96]
+        tf.relu(dense(tf, flat, order.kernel, order.bias)), // [B, 64]
+      ];
+      if (stats !== null) parts.push(tf.relu(dense(tf, tabular, stats.kernel, stats.bias)));
+      const joint = drop(tf.concat(parts, 1)); // [B, 192 + 64 + 64]
+      const deep = drop(tf.relu(dense(tf, joint, hidden.kernel, hidden.bias))); // [B, 128]
+      return dense(tf, deep, output.kernel, output.bias); // [B, K]
+    },
+  };
+}

@@ -1,0 +1,232 @@
+import { describe, expect, test } from 'vitest';
+import {
+  formatDayStats,
+  formatFlowRow,
+  formatServicemap,
+  GENERATED_HEADER,
+} from '../../../domain/traffic/generator-csv.js';
+import { dateOfDay, isoWeeksBetween } from '../../../domain/traffic/generator-calendar.js';
+import { generateDay, partitionOf, planWeek } from '../../../domain/traffic/generator-day.js';
+import { parseTrafficEvent, recordEvent } from '../../../domain/traffic/generator-events.js';
+import {
+  createWorld,
+  type World,
+  type WorldOptions,
+} from '../../../domain/traffic/generator-world.js';
+import { flowsOf } from '../../builders/generated-window.js';
+
+describe('a world', () => {
+  test('of one seed is the same every time; of another seed it differs', () => {
+    expect(rowsOf(aWorld(), '2022-W22')).toEqual(rowsOf(aWorld(), '2022-W22'));
+    expect(rowsOf(aWorld({ seed: 8 }), '2022-W22')).not.toEqual(rowsOf(aWorld(), '2022-W22'));
+  });
+
+  test('gives a week the same flows whatever was asked before', () => {
+    const asked = aWorld();
+    for (const week of isoWeeksBetween('2022-W20', '2022-W30')) rowsOf(asked, week);
+    expect(rowsOf(asked, '2022-W24')).toEqual(rowsOf(aWorld(), '2022-W24'));
+  });
+
+  test('changes its templates every week, unless drift is off', () => {
+    const request = (options: Partial<WorldOptions>, day: number): number =>
+      aWorld(options).stateOn(day).apps[0]!.endpoints[0]!.requestBytes; // every app has an endpoint
+    expect(request({}, W22)).not.toBe(request({}, W22 + 7));
+    expect(request({ weeklyDrift: false }, W22)).toBe(request({ weeklyDrift: false }, W22 + 7));
+  });
+
+  test.each([2, 40, 180, 200])('has exactly %i apps with names of their own', (apps) => {
+    const names = aWorld({ apps })
+      .stateOn(W22)
+      .apps.map((app) => app.name);
+    expect(new Set(names).size).toBe(apps);
+  });
+
+  test('keeps the structure of providers when it is small', () => {
+    const { apps, providers } = aWorld().stateOn(W22);
+    const microsoft = providers.findIndex((provider) => provider.name === 'microsoft');
+    expect(apps.filter((app) => app.provider === microsoft)).toHaveLength(4);
+    expect(apps.some((app) => app.name === 'microsoft-onedrive')).toBe(true);
+  });
+
+  test('of fewer than two apps is refused', () => {
+    expect(() => aWorld({ apps: 1 })).toThrow(/GENERATE_BAD_SIZE.*at least 2 apps/);
+  });
+});
+
+describe('a week', () => {
+  test.each([7, 100, 4001])('of %i flows has exactly that many in its seven days', (flows) => {
+    expect(total(planWeek(aWorld(), '2022-W22', flows))).toBe(flows);
+  });
+
+  test('has most flows on working days, and few on a holiday', () => {
+    const days = planWeek(aWorld(), '2022-W27', 4000);
+    expect(days.map((day) => day.date)).toEqual([
+      ...['2022-07-04', '2022-07-05', '2022-07-06', '2022-07-07'],
+      ...['2022-07-08', '2022-07-09', '2022-07-10'],
+    ]);
+    const [monday, tuesday, , , , saturday] = days.map((day) => day.flows);
+    expect(tuesday).toBeLessThan(0.5 * monday!); // 5 July; seven days
+    expect(saturday).toBeLessThan(0.5 * monday!); // seven days
+  });
+
+  test('begins in Prague: its Monday file holds rows of the week before by UTC', () => {
+    const [monday] = planWeek(aWorld(), '2022-W22', 20_000);
+    const flows = [...generateDay(aWorld(), monday!)]; // seven days
+    const early = flows.filter((flow) => partitionOf(flow) === '2022-W21').length / flows.length;
+    expect(early).toBeGreaterThan(0.02);
+    expect(early).toBeLessThan(0.06);
+    expect(flows.every((flow, i) => i === 0 || flow.timeFirstUs >= flows[i - 1]!.timeFirstUs)).toBe(
+      true,
+    );
+  });
+
+  test('that does not exist is refused', () => {
+    expect(() => planWeek(aWorld(), '2022-W53', 100)).toThrow(/GENERATE_BAD_WEEK.*"2022-W53"/);
+  });
+});
+
+describe('a flow', () => {
+  const flows = flowsOf(aWorld(), ['2022-W22'], 3000);
+
+  test('has 3 to 30 packets in four lists of one length, sizes 1..1460, first time 0', () => {
+    for (const { ppi } of flows) {
+      const lengths = [ppi.iptMs, ppi.directions, ppi.sizesBytes, ppi.pushFlags].map(
+        (list) => list.length,
+      );
+      expect(new Set(lengths).size).toBe(1);
+      expect(lengths[0]).toBeGreaterThanOrEqual(3);
+      expect(lengths[0]).toBeLessThanOrEqual(30);
+      expect(ppi.iptMs[0]).toBe(0);
+      expect(Math.min(...ppi.sizesBytes)).toBeGreaterThanOrEqual(1);
+      expect(Math.max(...ppi.sizesBytes)).toBeLessThanOrEqual(1460);
+    }
+  });
+
+  test('counts every packet of its PPI in its histograms and totals', () => {
+    for (const flow of flows) {
+      const inPpi = flow.ppi.directions.filter((direction) => direction === 1).length;
+      const counted = flow.phistSrcSizes.reduce((sum, count) => sum + count, 0);
+      expect(counted).toBeGreaterThanOrEqual(inPpi);
+      expect(flow.packets).toBeGreaterThan(counted);
+      expect(flow.durationMs).toBeGreaterThanOrEqual(flow.ppiDurationMs);
+    }
+  });
+});
+
+describe('a row', () => {
+  const [flow] = flowsOf(aWorld(), ['2022-W22'], 7);
+
+  test('has the 45 columns, PPI as four quoted lists, times as naive UTC', () => {
+    expect(GENERATED_HEADER.split(',')).toHaveLength(45);
+    const row = formatFlowRow(flow!); // seven flows
+    const fields = row.match(/"[^"]*"|[^,]+/g);
+    expect(fields).toHaveLength(45);
+    const ppi = JSON.parse(fields![40]!.slice(1, -1)) as number[][]; // 45 fields; the PPI column
+    expect(ppi).toEqual([
+      flow!.ppi.iptMs,
+      flow!.ppi.directions,
+      flow!.ppi.sizesBytes,
+      flow!.ppi.pushFlags,
+    ]);
+    expect(fields![8]).toMatch(/^2022-05-(29|30)T\d\d:\d\d:\d\d\.\d{6}$/);
+    expect(fields![15]).toBe(String(ppi[0]!.length));
+  });
+});
+
+describe('events', () => {
+  test('the exporter adds a 6-byte client record to half of the flows, from its day on', () => {
+    const world = aWorld({ events: ['exporter@2022-W26-3'] });
+    const shareOn = (date: string): number => {
+      const plan = planWeek(world, '2022-W26', 8000).find((day) => day.date === date);
+      const flows = [...generateDay(world, plan!)]; // a day of the week
+      return flows.filter((flow) => flow.ppi.sizesBytes.includes(6)).length / flows.length;
+    };
+    expect(shareOn('2022-06-28')).toBe(0);
+    expect(shareOn('2022-06-29')).toBeCloseTo(0.5, 1);
+  });
+
+  test('an event changes nothing before its day', () => {
+    const before = rowsOf(aWorld({ events: ['exporter@2022-W26', 'volume@2022-W26'] }), '2022-W25');
+    expect(before).toEqual(rowsOf(aWorld(), '2022-W25'));
+  });
+
+  test('a volume event makes the week smaller and mixes the apps anew', () => {
+    const world = aWorld({ events: ['volume@2022-W27'] });
+    expect(total(planWeek(world, '2022-W26', 1000))).toBe(1000);
+    expect(total(planWeek(world, '2022-W27', 1000))).toBe(600);
+    expect(total(planWeek(world, '2022-W36', 1000))).toBe(1000);
+  });
+
+  test('a certificate event reaches the second provider only', () => {
+    const plain = flowsOf(aWorld(), ['2022-W27'], 4000);
+    const changed = flowsOf(aWorld({ events: ['certificate@2022-W26'] }), ['2022-W27'], 4000);
+    const bytes = (flows: typeof plain, google: boolean): number => {
+      const mine = flows.filter((flow) => flow.app.startsWith('google-') === google);
+      return mine.reduce((sum, flow) => sum + handshakeBytes(flow), 0) / mine.length;
+    };
+    expect(bytes(changed, true)).toBeGreaterThan(bytes(plain, true) + 100);
+    expect(Math.abs(bytes(changed, false) - bytes(plain, false))).toBeLessThan(60);
+  });
+
+  test.each(['new-app', 'new-app-far'])('%s brings a service that grows', (kind) => {
+    const world = aWorld({ events: [`${kind}@2022-W24`] });
+    const share = (week: string): number =>
+      flowsOf(world, [week], 8000).filter((flow) => flow.app === `${kind}-2022-w24`).length / 8000;
+    expect(share('2022-W23')).toBe(0);
+    expect(share('2022-W29')).toBeGreaterThan(0.005);
+    expect(formatServicemap(world)).toContain(`${kind}-2022-w24`);
+  });
+
+  test('are recorded as ground truth', () => {
+    expect(recordEvent(parseTrafficEvent('exporter@2022-W26'))).toMatchObject({
+      kind: 'exporter',
+      from: '2022-06-27',
+      until: null,
+    });
+  });
+
+  test.each(['exporter', 'exporter@2022-26', 'flood@2022-W26', 'exporter@2022-W26-8'])(
+    '"%s" is refused with an example',
+    (text) => {
+      expect(() => parseTrafficEvent(text)).toThrow(/GENERATE_BAD_EVENT.*exporter@2022-W26/);
+    },
+  );
+});
+
+test('statistics of a day name each app with its rows', () => {
+  const stats = formatDayStats(
+    new Map([
+      ['b', 2],
+      ['a', 1],
+    ]),
+  );
+  expect(stats).toBe('{"global":{"total-saved":3},"apps":{"a":1,"b":2}}\n');
+});
+
+/** Monday of 2022-W22, in days since 1970-01-01. */
+const W22 = 19_142;
+
+test('2022-W22 begins on 30 May', () => {
+  expect(dateOfDay(W22)).toBe('2022-05-30');
+});
+
+function aWorld(change: Partial<WorldOptions> = {}): World {
+  return createWorld({ seed: 7, apps: 40, ...change });
+}
+
+function rowsOf(world: World, week: string): string[] {
+  return flowsOf(world, [week], 70).map(formatFlowRow);
+}
+
+function total(days: readonly { readonly flows: number }[]): number {
+  return days.reduce((sum, day) => sum + day.flows, 0);
+}
+
+/** Bytes of the server before the client speaks again. */
+function handshakeBytes(flow: {
+  readonly ppi: { readonly directions: number[]; readonly sizesBytes: number[] };
+}): number {
+  const { directions, sizesBytes } = flow.ppi;
+  const end = directions.indexOf(1, 1);
+  return sizesBytes.slice(1, end).reduce((sum, bytes) => sum + bytes, 0);
+}

@@ -1,0 +1,173 @@
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import {
+  tabularFeatures,
+  TABULAR_FEATURES,
+  EXCLUDED_FROM_MODELS,
+  type FlowNumbers,
+} from '../../domain/traffic/features.js';
+import { aggregateTraffic } from '../../feature-store/aggregate.js';
+import { commitDerived } from '../../feature-store/derived.js';
+import { buildFeatures } from '../../feature-store/features.js';
+import { registrableDomain } from '../../feature-store/feature-sql.js';
+import { parseFlows } from '../../feature-store/ingest/parse-flows.js';
+import { queryTables } from '../../feature-store/query-tables.js';
+import { readFlowSet, readParsedFlowSet, weekCounts } from '../../feature-store/read-flows.js';
+import { listSources } from '../../feature-store/sources/list-sources.js';
+import { aFlow, aHome, flowCsv, ingest, REAL_FLOWS, type StoreHome } from './store-builders.js';
+
+async function deriveFeatures(home: StoreHome, weeks: readonly string[]): Promise<void> {
+  for (const week of weeks) {
+    const derived = await buildFeatures({ ...home, week, stagingDir: home.staging() });
+    await commitDerived({ tablesRoot: home.tablesRoot, derived });
+  }
+}
+
+async function aWeekOfFlows(home: StoreHome): Promise<void> {
+  const flows = [
+    aFlow({ APP: 'a', TIME_FIRST: '2022-06-06T10:30:00.5', BYTES: 10 }),
+    aFlow({ APP: 'a', TIME_FIRST: '2022-06-06T10:59:59', BYTES: 5 }),
+    aFlow({ APP: 'b', TIME_FIRST: '2022-06-07T00:00:00', BYTES: 3 }),
+    aFlow({ APP: 'a', TIME_FIRST: '2022-06-13T00:00:00', BYTES: 1 }),
+  ];
+  await ingest(home, await home.file('f.csv', flowCsv(flows)));
+}
+
+test('traffic is summed by hour and day, per application, and a week is replaced alone', async () => {
+  const home = await aHome();
+  await aWeekOfFlows(home);
+  const derive = async (week: string) => {
+    const { hourly, daily } = await aggregateTraffic({ ...home, week, stagingDir: home.staging() });
+    return [
+      await commitDerived({ tablesRoot: home.tablesRoot, derived: hourly }),
+      await commitDerived({ tablesRoot: home.tablesRoot, derived: daily }),
+    ];
+  };
+  await derive('2022-W23');
+  await derive('2022-W24');
+  expect((await derive('2022-W23')).map(({ kind }) => kind)).toEqual(['already', 'already']);
+  const sql = `SELECT app, strftime(hour, '%m-%dT%H') AS hour, flows, bytes FROM traffic_hourly ORDER BY traffic_hourly.hour, app`;
+  expect((await queryTables({ ...home, sql })).rows).toEqual([
+    { app: 'a', hour: '06-06T10', flows: 2, bytes: 15 },
+    { app: 'b', hour: '06-07T00', flows: 1, bytes: 3 },
+    { app: 'a', hour: '06-13T00', flows: 1, bytes: 1 },
+  ]);
+  await ingest(
+    home,
+    await home.file(
+      'late.csv',
+      flowCsv([aFlow({ APP: 'b', TIME_FIRST: '2022-06-07T00:10:00', BYTES: 4 })]),
+    ),
+  );
+  expect((await derive('2022-W23')).map(({ kind }) => kind)).toEqual(['committed', 'committed']);
+  const daily = await queryTables({
+    ...home,
+    sql: 'SELECT app, bytes FROM traffic_daily ORDER BY day, app',
+  });
+  expect(daily.rows).toEqual([
+    { app: 'a', bytes: 15 },
+    { app: 'b', bytes: 7 },
+    { app: 'a', bytes: 1 },
+  ]);
+});
+
+test('features in SQL are the features in TypeScript, for every real flow', async () => {
+  const home = await aHome();
+  await ingest(home, REAL_FLOWS);
+  await deriveFeatures(
+    home,
+    (await weekCounts(home.tablesRoot)).map(({ week }) => week),
+  );
+  const set = await readFlowSet(home);
+  const { rows } = await queryTables({
+    ...home,
+    sql: 'FROM flows ORDER BY time_first, source_sha, source_row',
+  });
+  expect(set.n).toBe(562);
+  expect(rows.map((row) => row['app'])).toEqual(set.app);
+  const F = TABULAR_FEATURES.length;
+  rows.forEach((row, i) => {
+    const want = tabularFeatures(row as FlowNumbers); // numeric columns are numbers, histograms arrays of them
+    for (let f = 0; f < F; f++)
+      expect(set.tabular[i * F + f], `${TABULAR_FEATURES[f]?.name} of row ${i}`).toBeCloseTo(
+        want[f] ?? NaN,
+        4,
+      );
+    const ppi = set.ppi.subarray(i * 90, (i + 1) * 90);
+    expect([0, 1, 2].map((c) => ppi[c])).toEqual(
+      ['ppi_size_bytes', 'ppi_direction', 'ppi_ipt_ms'].map((name) => (row[name] as number[])[0]),
+    );
+    expect(set.lengths[i]).toBe(row['ppi_len']);
+    expect(ppi.subarray((set.lengths[i] ?? 0) * 3).every((value) => value === 0)).toBe(true);
+  });
+  expect([...set.tabular].every(Number.isFinite)).toBe(true);
+});
+
+test('no feature of a model is a name, an address, a time or an id', () => {
+  const names = TABULAR_FEATURES.map(({ name }) => name);
+  expect(names).toHaveLength(73);
+  expect(new Set(names).size).toBe(names.length);
+  expect(
+    names.filter(
+      (name) => EXCLUDED_FROM_MODELS.includes(name) || /sni|ja3|ip$|asn|port/.test(name),
+    ),
+  ).toEqual([]);
+});
+
+test('flows are read by week, time and weekday, in one order, with equal hashes for equal features', async () => {
+  const home = await aHome();
+  await aWeekOfFlows(home);
+  await deriveFeatures(home, ['2022-W23', '2022-W24']);
+  const bytesOf = async (selection: object) => {
+    const set = await readFlowSet({ ...home, ...selection });
+    return set.week.map((week, i) => [
+      week,
+      Math.round(Math.expm1(set.tabular[i * set.featureNames.length] ?? 0)),
+    ]);
+  };
+  expect(await bytesOf({ weeks: ['2022-W24'] })).toEqual([['2022-W24', 1]]);
+  expect(await bytesOf({ isoWeekdays: [2] })).toEqual([['2022-W23', 3]]);
+  expect(
+    await bytesOf({ fromMs: Date.UTC(2022, 5, 6, 10, 59, 59), toMs: Date.UTC(2022, 5, 7) }),
+  ).toEqual([['2022-W23', 5]]);
+  expect((await bytesOf({ limit: 2 })).map(([, bytes]) => bytes)).toEqual([10, 5]);
+  expect(await bytesOf({ isoWeekdays: [] })).toEqual([]);
+
+  await ingest(
+    home,
+    await home.file(
+      'same.csv',
+      flowCsv([aFlow({ APP: 'c', TIME_FIRST: '2022-06-06T10:45:00', BYTES: 5 })]),
+    ),
+  );
+  await deriveFeatures(home, ['2022-W23']);
+  const set = await readFlowSet({ ...home, weeks: ['2022-W23'] });
+  expect(set.timeFirstMs[0]).toBe(Date.UTC(2022, 5, 6, 10, 30, 0, 500));
+  expect(set.app).toEqual(['a', 'c', 'a', 'b']);
+  expect(set.rowHash[1]).toBe(set.rowHash[2]);
+  expect(new Set(set.rowHash).size).toBe(3);
+});
+
+test('a file that is in no table gives the same features', async () => {
+  const home = await aHome();
+  const input = path.join(REAL_FLOWS, 'ndpi-vpn.csv.gz');
+  await ingest(home, input);
+  await deriveFeatures(
+    home,
+    (await weekCounts(home.tablesRoot)).map(({ week }) => week),
+  );
+  const stored = await readFlowSet(home);
+  const [source] = (await listSources([input])).flows;
+  if (!source) throw new Error('no source');
+  const parsed = await parseFlows({ source, db: home.db, stagingDir: home.staging() });
+  const fresh = await readParsedFlowSet({ db: home.db, parsed, scratchDir: home.staging() });
+  expect(fresh).toEqual(stored);
+});
+
+test('a server name is cut to its registrable domain', () => {
+  expect(
+    ['www.google.co.uk', 'a.b.example.org', 'UNKNOWN', '192.0.2.1', 'localhost', 'x.github.io'].map(
+      registrableDomain,
+    ),
+  ).toEqual(['google.co.uk', 'example.org', 'UNKNOWN', 'UNKNOWN', 'UNKNOWN', 'github.io']);
+});

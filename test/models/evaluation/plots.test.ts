@@ -1,0 +1,58 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { evaluate } from '../../../models/evaluation/classification.js';
+import { plotConfusion } from '../../../models/evaluation/confusion-plot.js';
+import { plotImportance } from '../../../models/evaluation/importance-plot.js';
+import { plotLearningCurve } from '../../../models/evaluation/learning-curve-plot.js';
+import { seededRandom } from '../../../contracts/seeded-random.js';
+import { syntheticClasses } from '../synthetic-flows.js';
+
+// SENTINEL_PLOTS=DIR keeps the drawings, to be looked at.
+function keep(name: string, svg: string): string {
+  const dir = process.env['SENTINEL_PLOTS'];
+  if (dir !== undefined) {
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(`${dir}/${name}.svg`, svg);
+  }
+  return svg;
+}
+
+function evaluationOf(classCount: number) {
+  const random = seededRandom(1);
+  const n = classCount * 50;
+  const labels = Int32Array.from({ length: n }, () => Math.floor(random.uniform() * classCount));
+  const probabilities = new Float32Array(n * classCount);
+  labels.forEach((label, i) => {
+    const guess = random.uniform() < 0.8 ? label : Math.floor(random.uniform() * classCount);
+    probabilities[i * classCount + guess] = 1;
+  });
+  return evaluate(probabilities, labels, syntheticClasses(classCount));
+}
+
+test.each([6, 40, 180])('a confusion matrix of %i classes names each on both axes', async (K) => {
+  const svg = keep(`confusion-${K}`, await plotConfusion(evaluationOf(K), 'app-cnn 1, 2022-W25'));
+  expect(svg).toMatch(/^<svg/);
+  for (const name of syntheticClasses(K)) expect(svg.split(`>${name}<`)).toHaveLength(3);
+  expect(svg).toContain('macro-F1');
+});
+
+test('importance shows the 25 highest gains, highest first', async () => {
+  const gains = Array.from({ length: 40 }, (_, i) => ({
+    feature: `ppi_direction_${i}`,
+    gain: i * i,
+  }));
+  const svg = keep('importance', await plotImportance(gains, 'app-xgboost 1'));
+  const shown = [...svg.matchAll(/>ppi_direction_(\d+)</g)].map((match) => Number(match[1]));
+  expect(shown).toEqual(Array.from({ length: 25 }, (_, i) => 39 - i));
+});
+
+test('a learning curve has a line per series and says which state was kept', async () => {
+  const lines = [
+    { name: 'train', values: [3, 2, 1.4, 1.1, 0.9] },
+    { name: 'validation', values: [3.1, 2.3, 1.9, 1.8, 1.85] },
+  ];
+  const labels = { title: 'app-xgboost 1', x: 'boosting round', y: 'logloss', best: 4 };
+  const svg = keep('learning-curve', await plotLearningCurve(lines, labels));
+  expect(svg).toContain('kept, boosting round 4 of 5');
+  expect(svg).toContain('>validation<');
+});

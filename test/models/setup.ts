@@ -1,0 +1,11 @@
+/** Where set-up put the native libraries. */
+import { join } from 'node:path';
+import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
+
+/** The checkout's set-up folder. */
+export const SETUP_DIR = join(import.meta.dirname, '..', '..', '.cache', 'setup');
+
+/** Path of libxgboost. */
+export function xgboostLibrary(): string {
+  return findXgboostLibrary(SETUP_DIR);
+}

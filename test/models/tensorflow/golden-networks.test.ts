@@ -1,0 +1,140 @@
+import type { Tensor3D } from '@tensorflow/tfjs-node';
+import { describe, expect, test } from 'vitest';
+import { Adam } from '../../../models/tensorflow/adam.js';
+import { conv1d, maskedAveragePool, maskedMaxPool } from '../../../models/tensorflow/layers.js';
+import { createLstm } from '../../../models/tensorflow/lstm/network.js';
+import { writeWeights, type Batch } from '../../../models/tensorflow/network.js';
+import { tensorflow } from '../../../models/tensorflow/runtime.js';
+import { seededRandom } from '../../../contracts/seeded-random.js';
+import { expectClose, readGolden, type GoldenTensor } from '../golden.js';
+
+// Against Keras: forward passes, gradients and the optimiser.
+
+interface Golden {
+  readonly tolerance: { forward: number; gradientRelative: number };
+  readonly lstm: {
+    readonly ppi: GoldenTensor;
+    readonly lengths: number[];
+    readonly units: number;
+    readonly classes: number;
+    readonly labels: number[];
+    readonly rowWeights: number[];
+    readonly weights: Record<string, GoldenTensor>;
+    readonly probabilities: GoldenTensor;
+    readonly loss: number;
+    readonly gradients: Record<string, GoldenTensor>;
+  };
+  readonly conv1d: Record<
+    | 'kernel'
+    | 'bias'
+    | 'same'
+    | 'valid'
+    | 'maxPool'
+    | 'maxPoolAll'
+    | 'averagePool'
+    | 'averagePoolAll',
+    GoldenTensor
+  > & { readonly present: number[] };
+  readonly adam: {
+    readonly start: GoldenTensor;
+    readonly rates: number[];
+    readonly gradients: GoldenTensor[];
+    readonly end: GoldenTensor;
+  };
+}
+
+const golden = readGolden<Golden>('keras-networks');
+const tf = tensorflow();
+const tensor = ({ values, shape }: GoldenTensor) => tf.tensor(values, shape);
+
+const { lengths } = golden.lstm;
+const mask = tf.tensor3d(
+  lengths.flatMap((length) => Array.from({ length: 30 }, (_, t) => (t < length ? 1 : 0))),
+  [lengths.length, 30, 1],
+);
+const ppi = tensor(golden.lstm.ppi) as Tensor3D; // [6, 30, 3]
+
+describe('Masking + LSTM + Dense', () => {
+  const { units, classes: classCount } = golden.lstm;
+  const network = createLstm(tf, { classCount, units, dropout: 0 }, seededRandom(1));
+  const names = [...network.variables.keys()];
+  writeWeights(
+    tf,
+    network,
+    names.map((name) => Float32Array.from(golden.lstm.weights[name]?.values ?? [])),
+  );
+  const batch: Batch = { ppi, mask, tabular: tf.zeros([lengths.length, 0]) };
+
+  test('gives the probabilities of Keras for flows of 30, 1, 7, 18, 2 and 0 packets', () => {
+    const probabilities = tf.tidy(() => tf.softmax(network.logits(batch, null)).dataSync());
+    expectClose(probabilities, golden.lstm.probabilities.values, golden.tolerance.forward);
+  });
+
+  test('has the gradients of Keras in every weight', () => {
+    const { value, grads } = tf.variableGrads(() => {
+      const wanted = tf.oneHot(tf.tensor1d(golden.lstm.labels, 'int32'), classCount);
+      const losses = tf.neg(tf.sum(tf.mul(tf.logSoftmax(network.logits(batch, null)), wanted), 1));
+      return tf.mean(tf.mul(losses, tf.tensor1d(golden.lstm.rowWeights)));
+    }, [...network.variables.values()]);
+    expectClose(value.dataSync(), [golden.lstm.loss], golden.tolerance.forward);
+    for (const [name, variable] of network.variables) {
+      expectClose(
+        grads[variable.name]?.dataSync() ?? [],
+        golden.lstm.gradients[name]?.values ?? [],
+        golden.tolerance.gradientRelative,
+        true,
+      );
+    }
+  });
+
+  test('is unmoved by what stands in the padding', () => {
+    const noisy = tf.add<Tensor3D>(ppi, tf.mul(tf.sub(1, mask), 5));
+    const clean = network.logits(batch, null).dataSync();
+    expect(network.logits({ ...batch, ppi: noisy }, null).dataSync()).toEqual(clean);
+  });
+});
+
+describe('convolution and pooling', () => {
+  const { kernel, bias, present } = golden.conv1d;
+  const convolve = (padding: 'same' | 'valid') =>
+    conv1d(tf, ppi, tensor(kernel), tensor(bias), padding);
+  const { forward } = golden.tolerance;
+
+  test.each(['same', 'valid'] as const)('conv1d with %s padding is that of Keras', (padding) => {
+    expectClose(convolve(padding).dataSync(), golden.conv1d[padding].values, forward);
+  });
+
+  test('max pooling is that of Keras, over all packets and over those present', () => {
+    const x = tf.relu(convolve('same'));
+    expectClose(maskedMaxPool(tf, x, mask).dataSync(), golden.conv1d.maxPool.values, forward);
+    expectClose(
+      maskedMaxPool(tf, x, tf.onesLike(mask)).dataSync(),
+      golden.conv1d.maxPoolAll.values,
+      forward,
+    );
+  });
+
+  test('average pooling is that of Keras with its mask; a flow without packets gives 0', () => {
+    const x = tf.relu(convolve('same'));
+    const pooled = maskedAveragePool(tf, x, mask);
+    expectClose(tf.gather(pooled, present).dataSync(), golden.conv1d.averagePool.values, forward);
+    const absent = lengths.indexOf(0);
+    expect(tf.sum(tf.gather(pooled, [absent])).dataSync()[0]).toBe(0);
+    expectClose(
+      maskedAveragePool(tf, x, tf.onesLike(mask)).dataSync(),
+      golden.conv1d.averagePoolAll.values,
+      forward,
+    );
+  });
+});
+
+test('Adam moves a weight as in Keras, at changing rates', () => {
+  const variable = tf.variable(tensor(golden.adam.start));
+  const optimiser = new Adam(tf, [variable]);
+  golden.adam.rates.forEach((rate, step) => {
+    const gradient = golden.adam.gradients[step];
+    if (gradient !== undefined) optimiser.apply({ [variable.name]: tensor(gradient) }, rate);
+  });
+  expectClose(variable.dataSync(), golden.adam.end.values, golden.tolerance.forward);
+  optimiser.dispose();
+});

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { fitScaling, scaleFlows } from '../../../models/tensorflow/scaling.js';
+import { tensorflow } from '../../../models/tensorflow/runtime.js';
+import { createLstm } from '../../../models/tensorflow/lstm/network.js';
+import { gatherBatch, predictNetwork } from '../../../models/tensorflow/network.js';
+import { seededRandom } from '../../../contracts/seeded-random.js';
+import { syntheticFlows } from '../synthetic-flows.js';
+
+test('packets are scaled and padding stays 0, also where a packet has IPT 0', () => {
+  const ppi = new Float32Array(90);
+  ppi.set([750, -1, 0, 1500, 1, Math.E - 1, 999, 1, 7]); // the third lies beyond the length
+  const lengths = Uint8Array.of(2);
+  const flows = { n: 1, ppi, lengths, tabular: new Float32Array(), featureNames: [] };
+  const scaled = scaleFlows(flows, fitScaling(flows, false));
+  expect([...scaled.ppi.subarray(0, 6)]).toEqual([0.5, -1, 0, 1, 1, 1]);
+  expect(scaled.ppi.subarray(6).every((value) => value === 0)).toBe(true);
+  expect([...scaled.mask.subarray(0, 4)]).toEqual([1, 1, 0, 0]);
+});
+
+test('features are standardised on the training flows; a missing one becomes their mean', () => {
+  const tabular = Float32Array.of(0, 5, Math.E - 1, 5, NaN, 5, 1e30, 5);
+  const featureNames = ['bytes', 'constant'];
+  const ppi = new Float32Array(360);
+  const flows = { n: 4, ppi, lengths: new Uint8Array(4), tabular, featureNames };
+  const { tabular: scaled } = scaleFlows(flows, fitScaling(flows, true));
+  const column = [scaled[0], scaled[2], scaled[4], scaled[6]].map(Number);
+  expect(column[2]).toBe(0);
+  expect(column.reduce((sum, value) => sum + value, 0)).toBeCloseTo(0, 5);
+  expect(column.every((value) => Math.abs(value) <= 5)).toBe(true);
+  expect(scaled[1]).toBe(0);
+});
+
+test('batches and predictions leave no tensors behind', () => {
+  const tf = tensorflow();
+  const { flows } = syntheticFlows({ n: 40, classes: 3 });
+  const scaled = scaleFlows(flows, fitScaling(flows, true));
+  const network = createLstm(tf, { classCount: 3, units: 4, dropout: 0.5 }, seededRandom(1));
+  const before = tf.memory().numTensors;
+  predictNetwork(tf, network, scaled, 3);
+  tf.tidy(() => {
+    network.logits(gatherBatch(tf, scaled, Int32Array.of(3, 1)), seededRandom(2));
+  });
+  expect(tf.memory().numTensors).toBe(before);
+});

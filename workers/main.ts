@@ -1,0 +1,80 @@
+/**
+ * A worker: serves the task queues it is told to. On one machine one process serves all of them; in a
+ * cluster each machine serves those it is fit for.
+ *
+ *     node dist/workers/main.js --home DIR --temporal HOST:PORT --mlflow URL [--queues control,io,cpu]
+ */
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { compiledPlans, codeVersionOf } from '../activities/compiled-plans.js';
+import { createActivities } from '../activities/index.js';
+import { homeLayout } from '../contracts/home.js';
+import { QUEUES, type Queue } from '../contracts/queues.js';
+import { temporalConfig } from '../temporal.config.js';
+import { installation } from '../activities/installation.js';
+
+const { values: options } = parseArgs({
+  options: {
+    home: { type: 'string' },
+    temporal: { type: 'string' },
+    mlflow: { type: 'string' },
+    /** JSON: defaults of DAG parameters. */
+    params: { type: 'string', default: '{}' },
+    queues: { type: 'string', default: QUEUES.join(',') },
+  },
+});
+
+/** Activities at a time; compute children have a core each. */
+const SLOTS: Record<Queue, number> = { control: 100, io: 8, cpu: cpus().length };
+
+async function main(): Promise<void> {
+  Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
+  const layout = homeLayout(required('home'));
+  const { connection: address, namespace } = temporalConfig(options.temporal);
+  const codeVersion = codeVersionOf(installation.packageJson, installation.workflowBundle);
+  const activities = createActivities({
+    layout,
+    setupDir: installation.setupDir,
+    computeEntry: installation.computeEntry,
+    mlflowUrl: required('mlflow'),
+    temporal: new Client({ connection: await Connection.connect(address), namespace }),
+    plans: compiledPlans(codeVersion, JSON.parse(options.params) as Record<string, never>), // checked by `compile`
+  });
+  const connection = await NativeConnection.connect(address);
+  const workers = await Promise.all(
+    options.queues.split(',').map((queue) =>
+      Worker.create({
+        connection,
+        namespace,
+        taskQueue: queue,
+        activities,
+        // heartbeats are throttled to .8 of their timeout otherwise, and a cancel is heard by heartbeat
+        maxHeartbeatThrottleInterval: '2s',
+        defaultHeartbeatThrottleInterval: '2s',
+        maxConcurrentActivityTaskExecutions: SLOTS[queue as Queue] ?? 1,
+        shutdownGraceTime: '3s',
+        ...(queue === 'control' && { workflowBundle: { codePath: installation.workflowBundle } }),
+      }),
+    ),
+  );
+  // the `up` that started this worker is gone
+  process.once('disconnect', () => process.exit(1));
+  process.send?.('ready');
+  await Promise.all(workers.map((worker) => worker.run()));
+  process.exit(0);
+}
+
+function required(name: 'home' | 'mlflow'): string {
+  const value = options[name];
+  if (value === undefined)
+    throw new Error(`--${name} is missing; see the head of ${join('workers', 'main.ts')}`);
+  return value;
+}
+
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});
