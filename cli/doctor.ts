@@ -12,7 +12,7 @@ import { currentHome } from './home.js';
 import { printJson, table } from './output.js';
 
 /** What was found of one part. */
-export interface PartReport {
+interface PartReport {
   readonly part: string;
   /** Version or size; undefined when it could not be read. */
   readonly version?: string;

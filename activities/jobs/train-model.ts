@@ -113,8 +113,8 @@ async function fit(
   preset: Preset,
   { setupDir, progress }: JobContext,
 ): Promise<Fitted> {
-  const { boosting, network } = preset;
   if (spec.kind === 'xgboost') {
+    const { boosting } = preset;
     const settings = {
       rounds: boosting.rounds,
       patienceRounds: boosting.earlyStoppingRounds,
@@ -145,6 +145,7 @@ async function fit(
       gains: result.model.gainImportance(),
     };
   }
+  const network = preset[spec.kind];
   const settings = {
     epochs: network.epochs,
     batchSize: network.batchSize,

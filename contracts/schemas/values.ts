@@ -96,6 +96,13 @@ export const driftScore = z.object({
   verdict: z.enum(['drifted', 'stable', 'not_judged']),
 });
 
+const network = z.object({
+  epochs: z.int(),
+  batchSize: z.int(),
+  learningRate: z.number(),
+  earlyStoppingEpochs: z.int(),
+});
+
 /** Training settings, from one preset file; the run's parameters carry them whole. */
 export const preset = z.object({
   name: z.string(),
@@ -111,12 +118,8 @@ export const preset = z.object({
     maxDepth: z.int(),
     maxBin: z.int(),
   }),
-  network: z.object({
-    epochs: z.int(),
-    batchSize: z.int(),
-    learningRate: z.number(),
-    earlyStoppingEpochs: z.int(),
-  }),
+  lstm: network,
+  cnn: network,
   /** Weeks before the newest that a retraining uses. */
   retrainWeeks: z.int(),
   drift: z.object({ resamples: z.int(), minRows: z.int() }),

@@ -11,7 +11,7 @@ import { type Tags, inChunks, tagList, tagsSchema } from './mlflow-tags.js';
 export const KEY_TAG = 'sentinel.key';
 
 /** Final and open states of a run. */
-export const RUN_STATUSES = ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] as const;
+const RUN_STATUSES = ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] as const;
 export type MlflowRunStatus = (typeof RUN_STATUSES)[number];
 
 /** A run as the server holds it. */
