@@ -42,9 +42,9 @@ export function ingestTasks({ layout, compute }: ActivityDependencies) {
   return {
     noop: async ({ value }) => ({ value }),
 
-    listSources: async ({ input }) => {
+    listSources: async ({ inputs }) => {
       const { flows, ignored, faults } = await heartbeating('reading headers', () =>
-        listSources([input]),
+        listSources(inputs),
       );
       return {
         files: flows.map((file) => ({ ...file, name: basename(file.path) })),

@@ -1,6 +1,7 @@
 /** Registered models as the tasks need them: the champion, its data, its files on this disk. */
 import { PipelineError } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
+import type { ReportedModel } from '../contracts/report.js';
 import {
   split as splitSchema,
   type ModelVersion,
@@ -103,8 +104,25 @@ export async function recordScores(
   await mlflow.runs.log(model.mlflowRunId, { metrics });
 }
 
+/** Every version of a name with its scores, oldest first. */
+export async function versionsOf(mlflow: MlflowClient, name: string): Promise<ReportedModel[]> {
+  const [model, versions] = await Promise.all([
+    mlflow.models.getModel(name),
+    mlflow.models.listVersions(name),
+  ]);
+  // the search leaves aliases out, the registered model has them
+  const aliases = Object.entries(model?.aliases ?? {});
+  return versions.reverse().map((version) => ({
+    name,
+    target: version.tags['target'] ?? '',
+    version: version.version,
+    alias: aliases.find(([, of]) => of === version.version)?.[0] ?? null,
+    test: scoresOf(version),
+  }));
+}
+
 /** Scores of a version by partition, in order of the partitions' names. */
-export function scoresOf(version: MlflowModelVersion): Score[] {
+function scoresOf(version: MlflowModelVersion): Score[] {
   return Object.entries(version.tags)
     .filter(([tag]) => tag.startsWith(SCORE_TAG))
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -15,7 +15,7 @@ import { ENSEMBLE } from '../pipelines/train.js';
 import type { TaskCodes } from './checked.js';
 import { heartbeating } from './heartbeating.js';
 import type { ActivityDependencies } from './index.js';
-import { fetchModel, findChampion, scoresOf } from './model-store.js';
+import { fetchModel, findChampion, versionsOf } from './model-store.js';
 
 type ReportInput = Tasks['writeReport']['input'];
 
@@ -44,19 +44,9 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
   }
 
   async function models(): Promise<ReportedModel[]> {
-    const registered = await mlflow.models.listModels();
-    const versions = await Promise.all(
-      registered.map(({ name }) => mlflow.models.listVersions(name)),
-    );
-    return versions.flatMap((list) =>
-      [...list].reverse().map((version) => ({
-        name: version.name,
-        target: version.tags['target'] ?? '',
-        version: version.version,
-        alias: version.aliases[0] ?? null,
-        test: scoresOf(version),
-      })),
-    );
+    const names = (await mlflow.models.listModels()).map(({ name }) => name);
+    const lists = await Promise.all(names.map((name) => versionsOf(mlflow, name)));
+    return lists.flat();
   }
 
   async function ensemble(): Promise<Report['ensemble']> {

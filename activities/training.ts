@@ -223,23 +223,22 @@ export function trainingTasks(dependencies: ActivityDependencies) {
         };
       });
       const features = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
-      const input = { ...current, version: features?.version ?? 0, selection };
+      // the rows are a part of the week: a name of their own keeps the scores of whole weeks apart
+      const heldOut = `${partition} held out`;
+      const input = {
+        ...current,
+        version: features?.version ?? 0,
+        partition: heldOut,
+        selection,
+      };
       return compute('compareModels', input, async ({ output }) => {
-        const held = `${partition} held-out days`;
-        await mlflow.runs.log(challenger.mlflowRunId, {
-          metrics: [
-            { key: `${held} macroF1`, value: output.challengerF1, timestampMs: Date.now() },
-            {
-              key: `${held} macroF1 of the champion`,
-              value: output.championF1,
-              timestampMs: Date.now(),
-            },
-          ],
-        });
+        await recordScores(mlflow, challenger, [output.challenger]);
         return {
           championVersion: current.champion.version,
           challengerVersion: challenger.version,
-          ...output,
+          rows: output.challenger.rows,
+          championF1: output.champion.macroF1,
+          challengerF1: output.challenger.macroF1,
         };
       });
     },

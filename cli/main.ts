@@ -6,7 +6,11 @@ import { installation } from '../activities/installation.js';
 import { dagsCommand } from './commands/dags.js';
 import { mlflowCommand, temporalCommand } from './commands/embedded-cli.js';
 import { generateCommand } from './commands/generate.js';
+import { ingestCommand } from './commands/ingest.js';
+import { modelsCommand } from './commands/models.js';
+import { queryCommand } from './commands/query.js';
 import { runCommand } from './commands/run.js';
+import { runsCommand } from './commands/runs.js';
 import { upCommand } from './commands/up.js';
 import { doctorCommand } from './doctor.js';
 import { reportError } from './output.js';
@@ -26,6 +30,10 @@ for (const command of [
   upCommand(),
   dagsCommand(),
   runCommand(),
+  runsCommand(),
+  ingestCommand(),
+  queryCommand(),
+  modelsCommand(),
   generateCommand(),
   temporalCommand(),
   mlflowCommand(),

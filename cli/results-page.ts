@@ -1,7 +1,7 @@
 /** One page of results for the reader at the terminal. */
 import pc from 'picocolors';
 import { describeFault } from '../contracts/errors.js';
-import type { UpDocument } from '../contracts/report.js';
+import type { ReportedModel, UpDocument } from '../contracts/report.js';
 import { table } from './output.js';
 
 /** The page, without a newline at its end. */
@@ -14,7 +14,7 @@ export function resultsPage(document: UpDocument): string {
     ...document.errors.map((fault) => pc.red(describeFault(fault))),
     ...(split === null ? [] : [heading('Weeks'), ...splitLines(split)]),
     heading('Models'),
-    modelTable(document),
+    table(MODEL_HEAD, modelRows(document.models)),
     heading('Drift'),
     driftTable(document),
     heading('Retrainings'),
@@ -47,18 +47,23 @@ function splitLines(split: NonNullable<UpDocument['split']>): string[] {
   ];
 }
 
-function modelTable({ models }: UpDocument): string {
-  return table(
-    ['model', 'version', 'alias', 'scored on', 'flows', 'accuracy', 'macro-F1', 'weighted F1'],
-    models.flatMap((model) =>
-      model.test.map((score, index) => [
-        ...(index === 0 ? [model.name, model.version, model.alias ?? ''] : ['', '', '']),
-        score.partition,
-        score.rows,
-        ...[score.accuracy, score.macroF1, score.weightedF1].map((value) => value.toFixed(3)),
-      ]),
-    ),
-  );
+/** Columns of `modelRows`. */
+export const MODEL_HEAD = [
+  ...['model', 'version', 'alias', 'scored on'],
+  ...['flows', 'accuracy', 'macro-F1', 'weighted F1'],
+];
+
+/** One row for each score of each version; a version without scores has one row. */
+export function modelRows(models: readonly ReportedModel[]): string[][] {
+  return models.flatMap(({ name, version, alias, test }) => {
+    const head = [name, version, alias ?? ''];
+    if (test.length === 0) return [head];
+    return test.map(({ partition, rows, accuracy, macroF1, weightedF1 }, index) => [
+      ...(index === 0 ? head : ['', '', '']),
+      ...[partition, String(rows)],
+      ...[accuracy, macroF1, weightedF1].map((value) => value.toFixed(3)),
+    ]);
+  });
 }
 
 function driftTable({ drift }: UpDocument): string {

@@ -52,6 +52,7 @@ export const ERROR_CODES = {
   MODEL_VERSION_UNKNOWN: 'final',
   PLAN_NOT_FOUND: 'final',
   QUERY_INVALID: 'final',
+  RUN_UNKNOWN: 'final',
   SERVER_NOT_READY: 'retry',
   SETUP_INCOMPLETE: 'final',
   STORE_QUERY_FAILED: 'retry',

@@ -1,10 +1,11 @@
 /** Every DAG of the operator, by id. */
+import { ingest } from './ingest.js';
 import { monitor } from './monitor.js';
 import { retrain } from './retrain.js';
 import { train } from './train.js';
 import { weekly } from './weekly.js';
 
-export const dags = { weekly, train, monitor, retrain };
+export const dags = { weekly, ingest, train, monitor, retrain };
 
 /** Workflow types written in code, which a task may run as well. */
 export const nativeWorkflows = ['lifecycle', 'schedule-tick'];

@@ -3,6 +3,7 @@ import type { Preset } from '../contracts/schemas/values.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag } from '../dag/declare.js';
 import { text } from '../dag/reference.js';
+import { ingestFlows } from './ingest.js';
 import { monitor } from './monitor.js';
 import { train } from './train.js';
 
@@ -22,37 +23,10 @@ export const weekly = dag(
   },
   (d) => {
     const { input, preset } = d.params;
-    const sources = d.task('list_sources', act.listSources, {
-      input: { input },
-      summary: text`look for flow files in ${input}`,
-    });
-    const parsed = d.map('parse', act.parseFlows, {
-      over: sources.files,
-      input: (file) => ({ file }),
-      summary: (file) => text`parse ${file.name}`,
-      width: 4,
-    });
-    const stale = d.task('find_stale_weeks', act.findStaleWeeks, {
-      input: {},
-      after: [parsed],
-      triggerRule: 'none_failed', // nothing new to parse is no reason to stop
-      summary: 'find weeks whose sums and features are not up to date',
-    });
-    const aggregated = d.map('aggregate', act.aggregateTraffic, {
-      over: stale.batches,
-      input: (batch) => batch,
-      summary: (batch) => text`hourly and daily sums of ${batch.label}`,
-      width: 2,
-    });
-    const features = d.map('build_features', act.buildFeatures, {
-      over: stale.batches,
-      input: (batch) => batch,
-      summary: (batch) => text`features of ${batch.label}`,
-      width: 2,
-    });
+    const { sources, parsed, derived } = ingestFlows(d, [input]);
     const planned = d.task('plan_split', act.planSplit, {
       input: { preset },
-      after: [aggregated, features],
+      after: derived,
       triggerRule: 'none_failed',
       summary: 'choose training, validation, test and watched weeks',
     });

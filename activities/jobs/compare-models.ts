@@ -1,5 +1,5 @@
 /** Champion against challenger on rows that neither has seen. */
-import type { Selection } from '../../contracts/schemas/values.js';
+import type { Score, Selection } from '../../contracts/schemas/values.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import type { TrainedModel } from '../../models/model.js';
@@ -7,11 +7,17 @@ import type { JobContext } from './index.js';
 import { openModel, type LocalModel } from './open-model.js';
 import { readSelection, withLabels } from './select-flows.js';
 
-/** Macro-F1 of two models on the same rows; a class that a model does not know counts against it. */
+/** Scores of both on the same rows; a class that a model does not know counts against it. */
 export async function compareModelsJob(
-  input: { champion: LocalModel; challenger: LocalModel; version: number; selection: Selection },
+  input: {
+    champion: LocalModel;
+    challenger: LocalModel;
+    version: number;
+    partition: string;
+    selection: Selection;
+  },
   { layout, setupDir }: JobContext,
-): Promise<{ rows: number; championF1: number; challengerF1: number }> {
+): Promise<{ champion: Score; challenger: Score }> {
   const db = await FeatureDb.open();
   const source = { db, tablesRoot: layout.tables, version: input.version };
   const set = await readSelection(source, input.selection).finally(() => db.close());
@@ -22,9 +28,13 @@ export async function compareModelsJob(
   try {
     const classes = [...new Set(models.flatMap((model) => model.classes))].sort();
     const known = withLabels(set, 'APP', classes);
-    const score = (model: TrainedModel): number =>
-      evaluate(spread(model, known.flows, classes), known.labels, classes).macroF1;
-    return { rows: known.flows.n, championF1: score(models[0]), challengerF1: score(models[1]) };
+    const score = (model: TrainedModel): Score => {
+      const probabilities = spread(model, known.flows, classes);
+      const { accuracy, macroF1, weightedF1 } = evaluate(probabilities, known.labels, classes);
+      const { partition } = input;
+      return { partition, rows: known.flows.n, rowsUnseenClass: 0, accuracy, macroF1, weightedF1 };
+    };
+    return { champion: score(models[0]), challenger: score(models[1]) };
   } finally {
     for (const model of models) model.dispose();
   }

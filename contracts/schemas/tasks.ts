@@ -61,7 +61,7 @@ export const taskContracts = {
   /** Does nothing; for benches and drills. */
   noop: task('control', MINUTE_MS, z.object({ value: z.int() }), z.object({ value: z.int() })),
 
-  listSources: task('io', HOUR_MS, z.object({ input: z.string() }), listedSources),
+  listSources: task('io', HOUR_MS, z.object({ inputs: z.array(z.string()) }), listedSources),
   parseFlows: task('cpu', 6 * HOUR_MS, z.object({ file: sourceFile }), parsedFile),
   /** Weeks whose derived tables do not match the flows, in batches of a bounded number of rows. */
   findStaleWeeks: task('io', HOUR_MS, nothing, z.object({ batches: z.array(weeks) })),

@@ -1,0 +1,24 @@
+/** `sentinel models`: what is registered, and how each version scored. */
+import { Command } from 'commander';
+import { versionsOf } from '../../activities/model-store.js';
+import { MlflowClient } from '../../models/registry/mlflow-client.js';
+import { currentHome, serverPort } from '../home.js';
+import { printJson, table } from '../output.js';
+import { modelRows, MODEL_HEAD } from '../results-page.js';
+
+export function modelsCommand(): Command {
+  const command = new Command('models').description('registered models');
+  command
+    .command('list')
+    .description('every version with its alias and its scores')
+    .option('--json', 'as JSON', false)
+    .action(async ({ json }: { json: boolean }) => {
+      const port = await serverPort(currentHome(), 'mlflow', 'http');
+      const mlflow = new MlflowClient({ baseUrl: `http://127.0.0.1:${port}` });
+      const names = (await mlflow.models.listModels()).map(({ name }) => name);
+      const models = (await Promise.all(names.map((name) => versionsOf(mlflow, name)))).flat();
+      if (json) printJson(models);
+      else process.stdout.write(`${table(MODEL_HEAD, modelRows(models))}\n`);
+    });
+  return command;
+}
