@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { installation } from '../activities/installation.js';
 import { dagsCommand } from './commands/dags.js';
+import { benchCommand } from './commands/bench.js';
 import { mlflowCommand, temporalCommand } from './commands/embedded-cli.js';
 import { generateCommand } from './commands/generate.js';
 import { ingestCommand } from './commands/ingest.js';
@@ -37,6 +38,7 @@ for (const command of [
   generateCommand(),
   temporalCommand(),
   mlflowCommand(),
+  benchCommand(),
   doctorCommand(),
 ]) {
   program.addCommand(withExitOverride(command));

@@ -24,7 +24,13 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { EngineActivities } from '../activities/engine.js';
-import { dagRunId, partitionOf, RUN_QUERY, type RunInput, type TaskContext } from '../contracts/engine.js';
+import {
+  dagRunId,
+  partitionOf,
+  RUN_QUERY,
+  type RunInput,
+  type TaskContext,
+} from '../contracts/engine.js';
 import type { Json } from '../contracts/json.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/queues.js';
 import {

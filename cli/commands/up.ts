@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { generateFlows } from '../../activities/jobs/generate-flows.js';
 import { installation } from '../../activities/installation.js';
 import { PipelineError } from '../../contracts/errors.js';
@@ -42,11 +42,7 @@ export function upCommand(): Command {
     .description('start Temporal, MLflow and the worker on this home, and run the main job')
     .option('--once', 'end everything when the main job has ended', false)
     .option('--input <dir>', 'raw flow files (.csv, .csv.gz, .csv.xz), in folders to any depth')
-    .addOption(
-      new Option('--preset <name>', 'sizes and training settings')
-        .choices(['demo', 'full'])
-        .default('demo'),
-    )
+    .option('--preset <name>', 'sizes and training settings: demo, full, or a .json file', 'demo')
     .option('--json', 'print the results as one JSON document', false)
     .action(async (options: UpOptions) => {
       process.exitCode = await up(options);
@@ -124,9 +120,30 @@ async function newestWeek(input: string): Promise<string> {
   return isoWeekOf(new Date(newest));
 }
 
-async function readPreset(name: string): Promise<Preset> {
-  const file = join(installation.presets, `${name}.json`);
-  return presetSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+/** A preset by name, or from a file of the user's own. */
+async function readPreset(nameOrFile: string): Promise<Preset> {
+  const file = nameOrFile.endsWith('.json')
+    ? resolve(nameOrFile)
+    : join(installation.presets, `${nameOrFile}.json`);
+  const usage = (found: string, cause: unknown): PipelineError =>
+    new PipelineError(
+      {
+        code: 'CLI_USAGE',
+        file,
+        found,
+        expected: 'demo, full, or a .json file with the fields of pipelines/presets/demo.json',
+        fix: 'correct --preset',
+      },
+      { cause },
+    );
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw usage(`--preset ${nameOrFile}: no such preset`, cause);
+  });
+  try {
+    return presetSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw usage(`a preset that cannot be read: ${String(cause)}`, cause);
+  }
 }
 
 async function readReport(layout: HomeLayout, id: string): Promise<Report> {
