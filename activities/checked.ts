@@ -14,6 +14,8 @@ export type TaskCode<K extends TaskName> = (
   input: Tasks[K]['input'],
   run: TaskContext,
 ) => Promise<Tasks[K]['output']>;
+
+/** The code of each task, by name. */
 export type TaskCodes = { readonly [K in TaskName]: TaskCode<K> };
 
 /** The activities that a worker serves, each behind its schemas. */

@@ -1,31 +1,33 @@
 /** The plans of this code: every DAG compiled against the catalogue, with this installation's defaults. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { JsonObject } from '../contracts/json.js';
 import { compile } from '../dag/compile.js';
 import type { Plan } from '../dag/plan.js';
 import { dags, nativeWorkflows } from '../pipelines/index.js';
 import { activityCatalogue } from './catalogue.js';
+import { installation } from './installation.js';
 
 /**
  * Plans by DAG id.
  *
  * @throws PipelineError what `compile` finds wrong with a DAG
  */
-export function compiledPlans(codeVersion: string, params: JsonObject = {}): Map<string, Plan> {
+export function compiledPlans(params: JsonObject = {}): Map<string, Plan> {
   const catalogue = activityCatalogue();
   const workflowTypes = [...Object.keys(dags), ...nativeWorkflows];
   return new Map(
     Object.entries(dags).map(([id, dag]) => [
       id,
-      compile(dag, { catalogue, codeVersion, params, workflowTypes }),
+      compile(dag, { catalogue, codeVersion: codeVersion(), params, workflowTypes }),
     ]),
   );
 }
 
-/** Version of the activity code: the package's version, and a hash of the file that set-up has built. */
-export function codeVersionOf(packageJson: string, builtFile: string): string {
-  const { version } = JSON.parse(readFileSync(packageJson, 'utf8')) as { version: string }; // our own file
-  const digest = createHash('sha256').update(readFileSync(builtFile)).digest('hex');
-  return `${version}+${digest.slice(0, 12)}`;
+/** Version of the code: the package's version, and the hash of all sources that set-up has compiled. */
+export function codeVersion(): string {
+  const read = (file: string): Record<string, string> =>
+    JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>; // files of our own
+  const { version } = read(installation.packageJson);
+  const { hash } = read(installation.compileStamp);
+  return `${version}+${hash?.slice(0, 12)}`;
 }

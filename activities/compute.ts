@@ -4,8 +4,8 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { activityInfo, Context } from '@temporalio/activity';
 import { PipelineError, type Fault } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
@@ -27,6 +27,7 @@ export type ComputeReply =
   | { readonly kind: 'fault'; readonly fault: Fault }
   | { readonly kind: 'crash'; readonly message: string };
 
+/** Where children work and what they run. */
 export interface ComputeOptions {
   readonly layout: HomeLayout;
   readonly setupDir: string;
@@ -34,11 +35,13 @@ export interface ComputeOptions {
   readonly entry: string;
 }
 
+/** What a job answered, and the folder it wrote to. */
 export interface Staged<O> {
   readonly output: O;
   readonly stagingDir: string;
 }
 
+/** Runs heavy jobs, one child process each. */
 export interface Compute {
   /**
    * Runs a job in a child, then `commit` here; the staging folder is gone afterwards.
@@ -61,11 +64,20 @@ export function createCompute({ layout, setupDir, entry }: ComputeOptions): Comp
   return async (job, input, commit) => {
     const stagingDir = stagingDirOf(layout);
     await mkdir(stagingDir, { recursive: true });
+    const context = Context.current();
+    let detail: string = job;
+    // to the end of the commit: uploads may take longer than a missing heartbeat is forgiven
+    const heartbeat = setInterval(() => context.heartbeat(detail), HEARTBEAT_MS);
     try {
-      const output = await runChild(entry, { job, input, home: layout.home, setupDir, stagingDir });
+      const request = { job, input, home: layout.home, setupDir, stagingDir };
+      const output = await runChild(entry, request, (progress) => (detail = progress));
+      detail = `${job}: committing`;
       return await commit({ output: output as JobOutput<typeof job>, stagingDir }); // the job's own type
     } finally {
+      clearInterval(heartbeat);
       await rm(stagingDir, { recursive: true, force: true });
+      // the task's folder; another try of the task may have its own folder in it
+      await rmdir(dirname(stagingDir)).catch(() => undefined);
     }
   };
 }
@@ -81,19 +93,20 @@ function stagingDirOf(layout: HomeLayout): string {
   return join(layout.staging, folder, String(activityInfo().attempt));
 }
 
-async function runChild(entry: string, request: ComputeRequest): Promise<unknown> {
-  const context = Context.current();
+async function runChild(
+  entry: string,
+  request: ComputeRequest,
+  onProgress: (detail: string) => void,
+): Promise<unknown> {
   const child = fork(entry, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // idle OpenMP threads sleep: with busy cores, spinning makes a run many times slower
     env: { ...process.env, OMP_WAIT_POLICY: 'PASSIVE', TF_CPP_MIN_LOG_LEVEL: '2' },
   });
-  let detail = request.job as string;
-  const heartbeat = setInterval(() => context.heartbeat(detail), HEARTBEAT_MS);
   try {
     const reply = new Promise<unknown>((resolve, reject) => {
       child.on('message', (message: ComputeReply) => {
-        if (message.kind === 'progress') detail = message.detail;
+        if (message.kind === 'progress') onProgress(message.detail);
         else if (message.kind === 'done') resolve(message.output);
         else if (message.kind === 'fault') reject(new PipelineError(message.fault));
         else reject(childFailed(request.job, message.message));
@@ -106,9 +119,8 @@ async function runChild(entry: string, request: ComputeRequest): Promise<unknown
       child.once('error', reject);
     });
     child.send(request);
-    return await Promise.race([reply, context.cancelled]);
+    return await Promise.race([reply, Context.current().cancelled]);
   } finally {
-    clearInterval(heartbeat);
     await end(child);
   }
 }

@@ -9,11 +9,13 @@ import type { Plan } from '../dag/plan.js';
 import type { PlanStore } from './plan-store.js';
 import type { RunHistory } from './run-history.js';
 
+/** What the engine's activities work on. */
 export interface EngineDependencies {
   readonly plans: PlanStore;
   readonly history: RunHistory;
 }
 
+/** The engine's activities over one plan store and one history. */
 export function createEngineActivities({ plans, history }: EngineDependencies) {
   return {
     /**
@@ -61,4 +63,5 @@ export function createEngineActivities({ plans, history }: EngineDependencies) {
   };
 }
 
+/** For `proxyActivities` in workflows. */
 export type EngineActivities = ReturnType<typeof createEngineActivities>;

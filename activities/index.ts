@@ -6,6 +6,7 @@ import { MlflowClient } from '../models/registry/mlflow-client.js';
 import { checkedActivities, toFailure } from './checked.js';
 import { createCompute, type Compute } from './compute.js';
 import { createEngineActivities } from './engine.js';
+import { heartbeating } from './heartbeating.js';
 import { ingestTasks } from './ingest.js';
 import { createLifecycleActivities } from './lifecycle.js';
 import { monitoringTasks } from './monitoring.js';
@@ -14,6 +15,7 @@ import { reportingTasks } from './reporting.js';
 import { runHistory } from './run-history.js';
 import { trainingTasks } from './training.js';
 
+/** What the activities of a worker share. */
 export interface ActivityDependencies {
   readonly layout: HomeLayout;
   readonly compute: Compute;
@@ -21,6 +23,7 @@ export interface ActivityDependencies {
   readonly temporal: Client;
 }
 
+/** What a worker is told when it starts; paths are absolute. */
 export interface WorkerSetting {
   readonly layout: HomeLayout;
   readonly setupDir: string;
@@ -59,13 +62,13 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
   };
 }
 
-/** The engine's own activities have no schemas, but their failures carry codes too. */
+/** The engine's own activities have no schemas, but they heartbeat and their failures carry codes too. */
 function withCodes(activities: Record<string, Activity>): Record<string, Activity> {
   return Object.fromEntries(
     Object.entries(activities).map(([name, activity]) => [
       name,
       (...args: never[]) =>
-        activity(...args).catch((error: unknown) => {
+        heartbeating(name, () => activity(...args)).catch((error: unknown) => {
           throw toFailure(error);
         }),
     ]),

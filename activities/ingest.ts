@@ -18,6 +18,7 @@ type ParsedFile = Tasks['parseFlows']['output'];
 /** Rows of the weeks that one task computes at a time, unless one week alone has more. */
 const ROWS_PER_BATCH = 200_000;
 
+/** The tasks of the `ingest` DAG; rows are committed here, never in a child. */
 export function ingestTasks({ layout, compute }: ActivityDependencies) {
   const { tables: tablesRoot } = layout;
 

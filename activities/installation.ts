@@ -6,11 +6,14 @@ import { fileURLToPath } from 'node:url';
 const root = findRoot(dirname(fileURLToPath(import.meta.url)));
 const setupDir = join(root, '.cache', 'setup');
 
+/** Absolute paths of the installed program, set-up's output and the servers' executables. */
 export const installation = Object.freeze({
   root,
   packageJson: join(root, 'package.json'),
   /** What set-up has built: venv, TensorFlow, DuckDB extensions. */
   setupDir,
+  /** Holds the hash of all compiled sources. */
+  compileStamp: join(setupDir, 'stamps', 'compile.json'),
   workflowBundle: join(root, 'dist', 'workflow-bundle.js'),
   computeEntry: join(root, 'dist', 'workers', 'compute.js'),
   workerEntry: join(root, 'dist', 'workers', 'main.js'),

@@ -8,6 +8,7 @@ import { DECISIONS } from '../feature-store/engine-tables.js';
 import type { ActivityDependencies } from './index.js';
 import { CHAMPION, findChampion } from './model-store.js';
 
+/** The lifecycle's activities over one home. */
 export function createLifecycleActivities({ layout, mlflow }: ActivityDependencies) {
   return {
     /** One line of `decisions`; the same key again changes nothing. */
@@ -42,4 +43,5 @@ export function createLifecycleActivities({ layout, mlflow }: ActivityDependenci
   };
 }
 
+/** For `proxyActivities` in workflows. */
 export type LifecycleActivities = ReturnType<typeof createLifecycleActivities>;

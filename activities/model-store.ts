@@ -94,6 +94,13 @@ export async function recordScores(
     model.version,
     Object.fromEntries(tags) as Record<string, string>,
   ); // text by text
+  const known = await mlflow.models.getVersion(model.name, model.version);
+  const lines = (known === undefined ? [] : scoresOf(known)).map(
+    ({ partition, rows, macroF1, accuracy }) =>
+      `| ${partition} | ${rows} | ${macroF1.toFixed(3)} | ${accuracy.toFixed(3)} |`,
+  );
+  const head = ['| scored on | flows | macro-F1 | accuracy |', '| --- | --- | --- | --- |'];
+  await mlflow.models.describeVersion(model.name, model.version, [...head, ...lines].join('\n'));
   const metrics = scores.flatMap(({ partition, accuracy, macroF1, weightedF1 }) =>
     Object.entries({ accuracy, macroF1, weightedF1 }).map(([name, value]) => ({
       key: `${partition}.${name}`,

@@ -12,7 +12,6 @@ import {
 } from '../contracts/lifecycle.js';
 import type { Split } from '../contracts/schemas/values.js';
 import { hashJson } from '../dag/plan.js';
-import { splitForRetraining } from '../domain/lifecycle/split-weeks.js';
 import { appendRows } from '../feature-store/append-rows.js';
 import { commitTable } from '../feature-store/delta/commit.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
@@ -22,12 +21,14 @@ import { DRIFT_SCORES, PREDICTIONS } from '../feature-store/engine-tables.js';
 import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
 import type { TaskCodes } from './checked.js';
 import { taskKey } from './compute.js';
+import { usableWeeks } from './judged-weeks.js';
 import { heartbeating } from './heartbeating.js';
 import type { ActivityDependencies } from './index.js';
 import { fetchModel, recordScores, requireChampion, splitOf } from './model-store.js';
 
 const POLL_MS = 500;
 
+/** The tasks of the `monitor` DAG. */
 export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityDependencies) {
   const { tables: tablesRoot } = layout;
 
@@ -127,37 +128,22 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
       const context = Context.current();
       for (;;) {
         context.heartbeat(`waiting for ${workflowId}`);
-        const outcome = await handle.query<Outcome | null, [string]>(OUTCOME_QUERY, reportHash);
+        const outcome = await handle
+          .query<Outcome | null, [string]>(OUTCOME_QUERY, reportHash)
+          .catch(() => null); // no worker answers at the moment: asked again
         if (outcome !== null) return outcome;
         await Promise.race([sleep(POLL_MS), context.cancelled]);
       }
     },
 
     planRetrain: async ({ week, preset }) => {
-      const version = await featuresVersion();
-      return compute('planSplit', { preset, version }, async ({ output }) => {
-        const known = output.usable.filter((usable) => usable < week);
-        const { train, validate, heldOut } = splitForRetraining(
-          [...known, week],
-          preset.retrainWeeks,
-        );
-        const slices = (part: typeof train) => ({
-          kind: 'slices' as const,
-          slices: part.map(({ week: of, days }) => ({ week: of, days: days && [...days] })),
-        });
-        const split: Split = {
-          kind: 'weeks',
-          rule: `retraining: ${preset.retrainWeeks} weeks before ${week} and its Monday to Thursday train, its Friday validates, its weekend compares`,
-          train: train.map((slice) => slice.week),
-          validate: [week],
-          test: [week],
-          watch: [],
-          skippedClasses: [],
-          selections: { train: slices(train), validate: slices(validate), test: slices(heldOut) },
-          features: { table: FLOW_FEATURES.name, version },
-        };
-        return { split, heldOut: slices(heldOut) };
-      });
+      const features = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
+      const usable = features === undefined ? [] : usableWeeks(features, preset).usable;
+      const input = { preset, version: features?.version ?? 0, usable, week };
+      return compute('planRetrain', input, async ({ output: split }) => ({
+        split,
+        heldOut: split.selections.test,
+      }));
     },
   } satisfies Partial<TaskCodes>;
 }

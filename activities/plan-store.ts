@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
 import { hashJson, planHash, type Plan } from '../dag/plan.js';
 
+/** Plans by hash. */
 export interface PlanStore {
   /** The plan this code compiles for a DAG; it is in the store from then on. */
   latest(dag: string): Promise<{ plan: Plan; hash: string }>;

@@ -2,7 +2,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Fault } from '../contracts/errors.js';
-import type { Report, ReportedModel } from '../contracts/report.js';
+import type { Report, ReportedModel, ReportedSplit } from '../contracts/report.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import type { DriftScore, Split } from '../contracts/schemas/values.js';
 import { countRows, readSnapshot } from '../feature-store/delta/snapshot.js';
@@ -19,6 +19,7 @@ import { fetchModel, findChampion, versionsOf } from './model-store.js';
 
 type ReportInput = Tasks['writeReport']['input'];
 
+/** The task that gathers the results of a run. */
 export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
   async function rowsOf(table: string, sql: string): Promise<readonly Record<string, unknown>[]> {
     if (!(await tableNames(layout.tables)).includes(table)) return [];
@@ -59,14 +60,14 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
     return { name: ENSEMBLE, weights: Object.fromEntries(weights) };
   }
 
-  async function drift(split: Split): Promise<Report['drift']> {
+  async function drift(split: Split | null): Promise<Report['drift']> {
     const rows = await rowsOf(
       DRIFT_SCORES.name,
       `SELECT partition, statistic, value, threshold, verdict FROM drift_scores
        WHERE model = ${quote(ENSEMBLE)} ORDER BY partition, statistic`,
     );
     if (rows.length > 0) return rows as unknown as DriftScore[]; // the table's own columns
-    const partition = split.test.at(-1) ?? '';
+    const partition = split?.test.at(-1) ?? '';
     return [
       { partition, statistic: 'sni_kl', value: null, threshold: null, verdict: 'not_judged' },
     ];
@@ -106,11 +107,11 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
     sources,
     parsed,
     split,
+    faults,
   }: ReportInput): Promise<Report> {
     const files = parsed ?? [];
     const sum = (rows: 'rowsRead' | 'rowsStored' | 'rowsRejected'): number =>
       files.reduce((total, file) => total + file[rows], 0);
-    const { selections: _, features: __, ...reportedSplit } = split;
     return {
       dagRunId,
       preset: preset.name,
@@ -122,9 +123,9 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
         ignored: sources.ignored,
       },
       // schema and type say the same; optional fields of the schema may be undefined, JSON drops them
-      errors: [...sources.faults, ...files.flatMap((file) => file.faults)] as Fault[],
+      errors: [...sources.faults, ...files.flatMap((file) => file.faults), ...faults] as Fault[],
       tables: await tables(),
-      split: reportedSplit,
+      split: split && reportedSplit(split),
       models: await models(),
       ensemble: await ensemble(),
       drift: await drift(split),
@@ -142,4 +143,9 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
         return { path };
       }),
   } satisfies Partial<TaskCodes>;
+}
+
+/** A split without what only tasks need. */
+function reportedSplit({ selections: _, features: __, ...split }: Split): ReportedSplit {
+  return split;
 }

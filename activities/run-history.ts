@@ -11,6 +11,7 @@ import { RUNS, TASK_RUNS } from '../feature-store/engine-tables.js';
 import { queryTables, tableNames } from '../feature-store/query-tables.js';
 import { quote } from '../feature-store/duckdb.js';
 
+/** Closed runs of one home. */
 export interface RunHistory {
   /** Writes a closed run once, however often it is told of it. */
   record(run: ClosedRun<RunRecord>): Promise<void>;

@@ -1,6 +1,8 @@
 /** Training, registering and scoring models; MLflow hears of each exactly once. */
 import { join } from 'node:path';
+import { activityInfo } from '@temporalio/activity';
 import type { JsonObject } from '../contracts/json.js';
+import type { Tasks } from '../contracts/schemas/tasks.js';
 import type { Split } from '../contracts/schemas/values.js';
 import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
@@ -22,8 +24,9 @@ import {
   splitOf,
 } from './model-store.js';
 import { ENSEMBLE } from '../pipelines/train.js';
-import { judgedWeeks } from './judged-weeks.js';
+import { judgedWeeks, usableWeeks } from './judged-weeks.js';
 
+/** The tasks that train, register, score and compare. */
 export function trainingTasks(dependencies: ActivityDependencies) {
   const { layout, compute, mlflow } = dependencies;
   const { tables: tablesRoot } = layout;
@@ -38,8 +41,13 @@ export function trainingTasks(dependencies: ActivityDependencies) {
     const run = await mlflow.runs.ensureRun({
       experiment: EXPERIMENT,
       key: taskKey(),
-      name,
-      tags: { 'sentinel.planHash': planHash, 'sentinel.task': taskKey() },
+      name: `${name} to ${split.train.at(-1) ?? ''}`,
+      startTimeMs: activityInfo().currentAttemptScheduledTimestampMs,
+      tags: {
+        'sentinel.planHash': planHash,
+        'mlflow.source.name': activityInfo().workflowExecution?.workflowId ?? '',
+        'mlflow.source.type': 'PROJECT',
+      },
     });
     await mlflow.runs.log(run.runId, { params: { ...params, planHash } });
     const source = tableFolder(tablesRoot, FLOW_FEATURES.name);
@@ -95,31 +103,28 @@ export function trainingTasks(dependencies: ActivityDependencies) {
 
   return {
     planSplit: async ({ preset }) => {
-      const snapshot = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
-      const version = snapshot?.version ?? 0;
+      const features = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
+      if (features === undefined) {
+        return { split: null, trainingNeeded: false, parts: [], watch: [], faults: [] };
+      }
+      const { weeks, usable } = usableWeeks(features, preset);
       const champion = await findChampion(mlflow, ENSEMBLE);
-      const known = champion && (await splitOf(mlflow, champion));
-      const judged = await judgedWeeks(layout, ENSEMBLE);
-      return compute('planSplit', { preset, version }, async ({ output }) => {
-        const { split, usable } = output;
-        const slices = (week: string) => [{ week, days: null }];
-        const whole = (week: string) => ({
-          partition: week,
-          selection: { kind: 'slices' as const, slices: slices(week) },
-        });
-        const tested =
-          split.kind === 'weeks'
-            ? split.test.map(whole)
-            : [{ partition: 'test', selection: split.selections.test }];
-        const watch =
-          known === undefined
-            ? split.watch
-            : usable.filter((week) => week > newestWeek(known) && !judged.has(week));
+      if (champion !== undefined) {
+        const split = await splitOf(mlflow, champion);
+        const judged = await judgedWeeks(layout, ENSEMBLE);
+        const watch = usable.filter((week) => week > newestWeek(split) && !judged.has(week));
+        return { split, trainingNeeded: false, parts: [], watch, faults: [] };
+      }
+      const input = { preset, version: features.version, weeks, usable };
+      return compute('planSplit', input, async ({ output }) => {
+        const { split, faults } = output;
+        const trainable = faults.length === 0;
         return {
-          split: known ?? split,
-          trainingNeeded: champion === undefined,
-          parts: [...tested, ...split.watch.map(whole)],
-          watch,
+          split,
+          trainingNeeded: trainable,
+          parts: partsOf(split),
+          watch: trainable ? split.watch : [],
+          faults: [...faults],
         };
       });
     },
@@ -243,6 +248,21 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       });
     },
   } satisfies Partial<TaskCodes>;
+}
+
+/** What new models are scored on: the test rows, and each watched week. */
+function partsOf({
+  kind,
+  test,
+  watch,
+  selections,
+}: Split): Tasks['evaluateModel']['input']['parts'] {
+  const whole = (week: string) => ({
+    partition: week,
+    selection: { kind: 'slices' as const, slices: [{ week, days: null }] },
+  });
+  if (kind === 'weeks') return [...test, ...watch].map(whole);
+  return [{ partition: 'test', selection: selections.test }];
 }
 
 function newestWeek({ train, validate, test }: Split): string {

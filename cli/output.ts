@@ -1,7 +1,7 @@
 /** How commands speak: results on stdout, everything else on stderr, faults with their mend. */
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import { describeFault, PipelineError } from '../contracts/errors.js';
+import { describeFault, PipelineError, type Fault } from '../contracts/errors.js';
 
 /** The one JSON document of a `--json` call. */
 export function printJson(value: unknown): void {
@@ -33,16 +33,30 @@ export function table(head: readonly string[], rows: readonly (readonly unknown[
         .map((part) => [part, '']),
     ),
   });
-  grid.push(...rows.map((row) => row.map((cell) => String(cell ?? ''))));
+  grid.push(...rows.map((row) => row.map(cellText)));
   return grid.toString();
 }
 
-/** Says what went wrong and returns the exit code: 2 for bad usage, 1 for the rest. */
+function cellText(cell: unknown): string {
+  if (cell === null || cell === undefined) return '';
+  if (cell instanceof Date) return cell.toISOString();
+  if (typeof cell === 'object') return JSON.stringify(cell);
+  return String(cell);
+}
+
+/** Says what went wrong, with `--json` as a document too; the exit code is 2 for bad usage, 1 for the rest. */
 export function reportError(error: unknown): 1 | 2 {
-  if (error instanceof PipelineError) {
-    say(pc.red(describeFault(error.fault)));
-    return error.code === 'CLI_USAGE' ? 2 : 1;
-  }
-  say(pc.red(error instanceof Error ? (error.stack ?? error.message) : String(error)));
-  return 1;
+  const fault = error instanceof PipelineError ? error.fault : undefined;
+  if (process.argv.includes('--json')) printJson({ errors: [fault ?? unforeseen(error)] });
+  if (fault !== undefined) say(pc.red(describeFault(fault)));
+  else say(pc.red(error instanceof Error ? (error.stack ?? error.message) : String(error)));
+  return fault?.code === 'CLI_USAGE' ? 2 : 1;
+}
+
+function unforeseen(error: unknown): Fault {
+  return {
+    code: 'INTERNAL',
+    found: error instanceof Error ? error.message : String(error),
+    fix: 'report this message with the version of the program',
+  };
 }

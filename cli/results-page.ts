@@ -4,13 +4,16 @@ import { describeFault } from '../contracts/errors.js';
 import type { ReportedModel, UpDocument } from '../contracts/report.js';
 import { table } from './output.js';
 
+/** More files that are no flow records are counted only. */
+const SHOWN_FILES = 3;
+
 /** The page, without a newline at its end. */
 export function resultsPage(document: UpDocument): string {
   const { input, split } = document;
   const sections = [
     heading('Input'),
     `${input.files} files, ${input.rowsRead} rows read, ${input.rowsStored} stored, ${input.rowsRejected} rejected`,
-    ...input.ignored.map(({ file, reason }) => `left alone: ${file} (${reason})`),
+    ...ignoredLines(input.ignored),
     ...document.errors.map((fault) => pc.red(describeFault(fault))),
     ...(split === null ? [] : [heading('Weeks'), ...splitLines(split)]),
     heading('Models'),
@@ -25,6 +28,14 @@ export function resultsPage(document: UpDocument): string {
     `${document.seconds} s in all, preset ${document.preset}`,
   ];
   return sections.join('\n');
+}
+
+function ignoredLines(ignored: UpDocument['input']['ignored']): string[] {
+  const rest = ignored.length - SHOWN_FILES;
+  return [
+    ...ignored.slice(0, SHOWN_FILES).map(({ file, reason }) => `left alone: ${file} (${reason})`),
+    ...(rest > 0 ? [`left alone: ${rest} more, all of them named by --json`] : []),
+  ];
 }
 
 function heading(title: string): string {

@@ -9,6 +9,7 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RUN_QUERY, type RunInput, type RunView } from '../contracts/engine.js';
 
+/** How waiting for a run ended; `interrupted` leaves the run going. */
 export type RunEnd = 'success' | 'failed' | 'cancelled' | 'interrupted';
 
 const POLL_MS = 500;
@@ -62,7 +63,8 @@ export async function followRun(
   );
   for (;;) {
     const tick = sleep(POLL_MS).then(() => undefined);
-    const result = signal.aborted ? 'interrupted' : await Promise.race([end, tick]);
+    const result = await Promise.race([end, tick]);
+    if (signal.aborted) return 'interrupted';
     // the worker may be starting again; the next poll will do
     const view = await handle.query<RunView>(RUN_QUERY).catch(() => undefined);
     if (view !== undefined) tell(view);

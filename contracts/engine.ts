@@ -6,7 +6,7 @@ import type { JsonObject } from './json.js';
 
 /** The argument of a run; every field may be left out, so `temporal workflow start` needs none. */
 export interface RunInput {
-  /** @default the part of the workflow id after `<dag>/`, or the whole id */
+  /** @default the part of the workflow id after `<dag>/`, empty without one */
   readonly partition?: string;
   readonly params?: JsonObject;
   /** Run this plan; by default the newest plan of the DAG named by the workflow type. */
@@ -51,6 +51,7 @@ export interface RunView {
   readonly tasks: readonly TaskView[];
 }
 
+/** One line of a run's task table. */
 export interface TaskView {
   readonly task: string;
   readonly state: string;

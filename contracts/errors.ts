@@ -9,7 +9,6 @@
 export const ERROR_CODES = {
   CLI_USAGE: 'final',
   COMPUTE_CHILD_FAILED: 'retry',
-  COMPUTE_CHILD_KILLED: 'retry',
   DAG_BAD_PARAM: 'final',
   DAG_CYCLE: 'final',
   DAG_DUPLICATE_TASK: 'final',
@@ -45,10 +44,10 @@ export const ERROR_CODES = {
   MODEL_FEATURES: 'final',
   MODEL_FILE: 'final',
   MODEL_LABELS: 'final',
-  MODEL_SHAPE: 'final',
-  MODEL_TRAINING_FAILED: 'final',
   MODEL_NOT_PROMOTED: 'retry',
   MODEL_NO_CHAMPION: 'final',
+  MODEL_SHAPE: 'final',
+  MODEL_TRAINING_FAILED: 'final',
   MODEL_VERSION_UNKNOWN: 'final',
   PLAN_NOT_FOUND: 'final',
   QUERY_INVALID: 'final',
@@ -63,12 +62,13 @@ export const ERROR_CODES = {
   TASK_INPUT_INVALID: 'final',
   TASK_OUTPUT_INVALID: 'final',
   TASK_TIMEOUT: 'retry',
-  TRAINING_TOO_FEW_ROWS: 'final',
   TENSORFLOW_ADDON: 'final',
+  TRAINING_TOO_FEW_ROWS: 'final',
   XGBOOST_CALL: 'final',
   XGBOOST_LIBRARY: 'final',
 } as const satisfies Record<string, 'retry' | 'final'>;
 
+/** One of the codes above. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** A place in a file; rows count from 1 and the header is row 0. */

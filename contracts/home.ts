@@ -20,4 +20,5 @@ export function homeLayout(home: string) {
   } as const;
 }
 
+/** Absolute paths inside one home. */
 export type HomeLayout = ReturnType<typeof homeLayout>;

@@ -11,6 +11,7 @@ export const DRIFT_SIGNAL = 'drift';
 /** Query by report hash: the decision that ended the matter, null while it is open. */
 export const OUTCOME_QUERY = 'outcome';
 
+/** What a lifecycle is started with. */
 export interface LifecycleInput {
   readonly model: string;
   /** Handed to the retrain DAG. */
@@ -18,6 +19,7 @@ export interface LifecycleInput {
   readonly policy: { readonly minRows: number; readonly f1Tolerance: number };
 }
 
+/** A drifted week, as the monitor reports it. */
 export interface DriftReport {
   /** Hash of the report's content; the same report twice counts once. */
   readonly reportHash: string;
@@ -31,6 +33,7 @@ export interface DriftReport {
   }[];
 }
 
+/** What a lifecycle did about a report, and why. */
 export interface Outcome {
   readonly kind: string;
   readonly reason: string;

@@ -3,6 +3,8 @@
  * waits for disks and networks, `cpu` computes, one child process per task.
  */
 export const QUEUES = ['control', 'io', 'cpu'] as const;
+
+/** A task queue; a worker serves one or several. */
 export type Queue = (typeof QUEUES)[number];
 
 /** Custom search attributes of every run, all keywords; the server must know them before the first run. */

@@ -1,6 +1,7 @@
 /** The results of a main job, as `sentinel up --json` prints them. Fields may be added, none may go. */
 import type { Fault } from './errors.js';
 
+/** The results of one main job; paths are absolute. */
 export interface Report {
   readonly dagRunId: string;
   readonly preset: string;
@@ -44,6 +45,7 @@ export interface Report {
   }[];
 }
 
+/** Which weeks were used for what. */
 export interface ReportedSplit {
   readonly kind: 'weeks' | 'time' | 'random';
   /** How the weeks were cut or merged, in one sentence. */
@@ -59,6 +61,7 @@ export interface ReportedSplit {
   }[];
 }
 
+/** One model version with its scores; accuracy and F1 in [0, 1]. */
 export interface ReportedModel {
   readonly name: string;
   readonly target: string;
@@ -74,6 +77,7 @@ export interface ReportedModel {
   }[];
 }
 
+/** The document of `sentinel up --once --json`. */
 export interface UpDocument extends Report {
   readonly ui: { readonly temporal: string; readonly mlflow: string };
   readonly seconds: number;

@@ -8,9 +8,14 @@ export const TASK_STATES = [
   'skipped',
   'upstream_failed',
 ] as const;
+
+/** State of a task. */
 export type TaskState = (typeof TASK_STATES)[number];
 
+/** All states of a run; only `running` is not final. */
 export const RUN_STATES = ['running', 'success', 'failed', 'cancelled'] as const;
+
+/** State of a run. */
 export type RunState = (typeof RUN_STATES)[number];
 
 /** A task runs when the states of its upstream tasks satisfy its rule. */
@@ -20,6 +25,8 @@ export const TRIGGER_RULES = [
   'none_failed',
   'none_failed_min_one_success',
 ] as const;
+
+/** One of the rules above. */
 export type TriggerRule = (typeof TRIGGER_RULES)[number];
 
 /** True once a task can no longer change its state. */

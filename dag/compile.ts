@@ -18,6 +18,7 @@ export interface ActivityCatalogue {
   };
 }
 
+/** What a declaration needs to become a plan. */
 export interface CompileOptions {
   readonly catalogue: ActivityCatalogue;
   readonly codeVersion: string;

@@ -46,7 +46,11 @@ export function activities<T extends ActivityTypes>(): {
   ) as ReturnType<typeof activities<T>>; // every property is the operation of that name
 }
 
-/** A workflow written in code, to be used as a task. */
+/**
+ * A workflow written in code, to be used as a task.
+ *
+ * @public
+ */
 export function nativeWorkflow<I, O>(type: string): Operation<WorkflowInput<I>, O> {
   return { kind: 'workflow', type };
 }
@@ -57,6 +61,7 @@ export interface WorkflowInput<P> {
   readonly params: P;
 }
 
+/** What a task takes and when it runs. */
 export interface TaskOptions<I> {
   readonly input: Bindable<I>;
   /** Upstream tasks that hand over no data. */
@@ -72,6 +77,7 @@ export interface TaskOptions<I> {
   readonly summary?: Bindable<string>;
 }
 
+/** A task with one instance for each element of `over`. */
 export interface MapOptions<E, I> extends Omit<TaskOptions<I>, 'input' | 'summary'> {
   readonly over: Ref<readonly E[]>;
   readonly input: (item: Ref<E>) => Bindable<I>;
@@ -80,6 +86,7 @@ export interface MapOptions<E, I> extends Omit<TaskOptions<I>, 'input' | 'summar
   readonly width?: number;
 }
 
+/** Handed to the function that declares a DAG. */
 export interface DagBuilder<P> {
   readonly params: { readonly [K in keyof P]: Ref<P[K]> };
   readonly run: {
@@ -92,6 +99,7 @@ export interface DagBuilder<P> {
   map<E, I, O>(id: string, operation: Operation<I, O>, options: MapOptions<E, I>): Ref<O[]>;
 }
 
+/** What a DAG is beside its tasks. */
 export interface DagOptions<P> {
   readonly description?: string;
   readonly params: P;
@@ -107,6 +115,7 @@ export type Dag<P = JsonObject, O = unknown> = Operation<WorkflowInput<P>, O> & 
   readonly declaration: Declaration;
 };
 
+/** A DAG as declared, before it is checked and compiled. */
 export interface Declaration {
   readonly description: string;
   readonly params: JsonObject;
@@ -116,6 +125,7 @@ export interface Declaration {
   readonly output: Expression;
 }
 
+/** A task as declared. */
 export interface DeclaredTask {
   readonly id: string;
   readonly operation: Operation<unknown, unknown>;

@@ -12,6 +12,7 @@ export type Source =
   | { readonly $item: true; readonly path: readonly string[] }
   | { readonly $text: readonly Expression[] };
 
+/** A template; `evaluate` fills it in. */
 export type Expression =
   | null
   | boolean
@@ -55,7 +56,7 @@ export function tasksRead(expression: Expression): string[] {
 }
 
 /** True for a leaf that points elsewhere. */
-export function isSource(expression: object): expression is Source {
+function isSource(expression: object): expression is Source {
   return (
     '$task' in expression ||
     '$param' in expression ||

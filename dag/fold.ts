@@ -20,6 +20,7 @@ export interface RunRecord {
   readonly tasks: { readonly [id: string]: TaskRecord };
 }
 
+/** What a run knows of a task. */
 export interface TaskRecord {
   readonly state: TaskState;
   /** Why the task waits, was skipped or failed. */
@@ -30,6 +31,7 @@ export interface TaskRecord {
   readonly instances: readonly Instance[];
 }
 
+/** One execution of a task: the only one, or one element of a map. */
 export interface Instance {
   readonly state: Extract<TaskState, 'none' | 'running' | 'success' | 'failed'>;
   readonly input: Json;
@@ -40,11 +42,13 @@ export interface Instance {
   readonly finishedMs: number | null;
 }
 
+/** Why an instance failed. */
 export interface TaskError {
   readonly code: string;
   readonly message: string;
 }
 
+/** What may happen to a run; `atMs` is ms since 1970. */
 export type RunEvent = { readonly atMs: number } & (
   | { readonly kind: 'run_started' }
   | { readonly kind: 'instance_succeeded'; readonly key: InstanceKey; readonly output: Json }
@@ -52,11 +56,13 @@ export type RunEvent = { readonly atMs: number } & (
   | { readonly kind: 'cancel_requested' }
 );
 
+/** Names an instance; `index` counts from 0. */
 export interface InstanceKey {
   readonly task: string;
   readonly index: number;
 }
 
+/** What the fold wants done. */
 export type Command =
   | {
       readonly kind: 'start';
@@ -66,6 +72,7 @@ export type Command =
     }
   | { readonly kind: 'finish'; readonly state: RunState; readonly output: Json };
 
+/** What one event led to. */
 export interface Step {
   readonly state: RunRecord;
   readonly commands: readonly Command[];
@@ -114,7 +121,7 @@ export function fold(plan: Plan, state: RunRecord, event: RunEvent): Step {
 }
 
 /** The outputs of a task as its downstream tasks see them; undefined until there is one. */
-export function taskOutput(task: PlanTask, record: TaskRecord): Json | undefined {
+function taskOutput(task: PlanTask, record: TaskRecord): Json | undefined {
   const done = record.instances.filter((instance) => instance.state === 'success');
   return task.map === null ? done[0]?.output : done.map((instance) => instance.output);
 }
@@ -217,7 +224,7 @@ class Draft {
       input: this.evaluate(task.input, item),
       output: null,
       error: null,
-      summary: String(this.evaluate(task.summary, item)),
+      summary: textOf(this.evaluate(task.summary, item)),
       startedMs: null,
       finishedMs: null,
     }));
@@ -280,6 +287,10 @@ class Draft {
   private put(task: PlanTask, record: TaskRecord): void {
     this.tasks[task.id] = record;
   }
+}
+
+function textOf(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function failureReason(instances: readonly Instance[], failed: readonly Instance[]): string {

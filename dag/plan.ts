@@ -10,6 +10,7 @@ import type { Queue } from '../contracts/queues.js';
 import type { TriggerRule } from '../contracts/states.js';
 import type { Expression } from './expression.js';
 
+/** A compiled DAG. */
 export interface Plan {
   readonly format: 1;
   readonly dag: string;
@@ -26,8 +27,10 @@ export interface Plan {
   readonly output: Expression;
 }
 
+/** What a run is about: an ISO week, or nothing in particular. */
 export type PartitionKind = 'iso-week' | 'none';
 
+/** When runs start by themselves. */
 export interface Schedule {
   /** Five fields, as in crontab. */
   readonly cron: string;
@@ -35,6 +38,7 @@ export interface Schedule {
   readonly timeZone: string;
 }
 
+/** A task of a plan; upstream tasks are named by id. */
 export interface PlanTask {
   readonly id: string;
   /** An activity by name, or a workflow by type: another DAG, or native code. */
@@ -49,6 +53,7 @@ export interface PlanTask {
   readonly summary: Expression;
 }
 
+/** What a task runs. */
 export type PlanTarget =
   | {
       readonly kind: 'activity';
@@ -61,6 +66,7 @@ export type PlanTarget =
     }
   | { readonly kind: 'workflow'; readonly type: string };
 
+/** When a failed try is repeated. */
 export interface RetryRule {
   /** Tries in all, the first included. @minimum 1 */
   readonly maximumAttempts: number;

@@ -38,6 +38,11 @@ export function reference<T>(source: Source): Ref<T> {
   ) as Ref<T>; // the proxy answers every property of T with a reference
 }
 
+/** Says that the value will be there; if it is not, the schema of the task that takes it refuses it. */
+export function present<T>(ref: Ref<T | null>): Ref<T> {
+  return ref as unknown as Ref<T>; // the same source; only `tsc` sees the difference
+}
+
 /** Text with references in it: `` text`parse ${file.name}` ``. */
 export function text(
   strings: TemplateStringsArray,
@@ -64,6 +69,6 @@ export function toExpression(value: unknown): Expression {
 }
 
 /** The source behind a reference, undefined for anything else. */
-export function sourceOf(value: object): Source | undefined {
+function sourceOf(value: object): Source | undefined {
   return SOURCE in value ? (value as { [SOURCE]: Source })[SOURCE] : undefined; // checked by `in`
 }

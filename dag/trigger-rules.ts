@@ -5,6 +5,7 @@
 import type { TaskState, TriggerRule } from '../contracts/states.js';
 import { isTerminal } from '../contracts/states.js';
 
+/** What a trigger rule says now. */
 export type Decision =
   | { readonly kind: 'run' }
   | { readonly kind: 'wait'; readonly reason: string }

@@ -7,6 +7,7 @@
 import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
 import { PipelineError } from '../contracts/errors.js';
 
+/** Bounds of one DuckDB instance. */
 export interface FeatureDbOptions {
   /** Threads of one query. @default 2 */
   readonly threads?: number;

@@ -6,6 +6,7 @@ import { scanSnapshot } from './delta/scan.js';
 import { readSnapshot } from './delta/snapshot.js';
 import { quoteName, type FeatureDb, type PlainRow } from './duckdb.js';
 
+/** What to ask, and of which versions. */
 export interface QueryRequest {
   readonly db: FeatureDb;
   readonly tablesRoot: string;
@@ -15,6 +16,7 @@ export interface QueryRequest {
   readonly asOf?: Readonly<Record<string, number>>;
 }
 
+/** The last statement's rows. */
 export interface QueryResult {
   readonly rows: readonly PlainRow[];
   /** Version of each table that the query could see. */

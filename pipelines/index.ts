@@ -5,6 +5,7 @@ import { retrain } from './retrain.js';
 import { train } from './train.js';
 import { weekly } from './weekly.js';
 
+/** Every DAG of the operator, by id. */
 export const dags = { weekly, ingest, train, monitor, retrain };
 
 /** Workflow types written in code, which a task may run as well. */

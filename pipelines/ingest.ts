@@ -38,6 +38,7 @@ export function ingestFlows(d: DagBuilder<object>, inputs: Bindable<string[]>) {
   return { sources, parsed, derived: [aggregated, features] };
 }
 
+/** The `ingest` DAG. */
 export const ingest = dag(
   'ingest',
   {

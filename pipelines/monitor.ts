@@ -7,6 +7,7 @@ import { ENSEMBLE } from './train.js';
 
 const act = activities<Tasks>();
 
+/** The `monitor` DAG. */
 export const monitor = dag(
   'monitor',
   {

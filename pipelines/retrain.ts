@@ -7,6 +7,7 @@ import { ENSEMBLE, trainEnsemble } from './train.js';
 
 const act = activities<Tasks>();
 
+/** The `retrain` DAG. */
 export const retrain = dag(
   'retrain',
   {

@@ -63,6 +63,7 @@ export function trainEnsemble(
   return { members, ensemble };
 }
 
+/** The `train` DAG. */
 export const train = dag(
   'train',
   {

@@ -2,13 +2,14 @@
 import type { Preset } from '../contracts/schemas/values.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag } from '../dag/declare.js';
-import { text } from '../dag/reference.js';
+import { present, text } from '../dag/reference.js';
 import { ingestFlows } from './ingest.js';
 import { monitor } from './monitor.js';
 import { train } from './train.js';
 
 const act = activities<Tasks>();
 
+/** The `weekly` DAG. */
 export const weekly = dag(
   'weekly',
   {
@@ -33,7 +34,7 @@ export const weekly = dag(
     const trained = d.task('train', train, {
       input: {
         partition: d.run.partition,
-        params: { split: planned.split, preset, parts: planned.parts },
+        params: { split: present(planned.split), preset, parts: planned.parts },
       },
       when: planned.trainingNeeded,
       summary: 'train the first champions',
@@ -47,7 +48,14 @@ export const weekly = dag(
       width: 1, // a retraining in one week changes the champion that scores the next
     });
     return d.task('report', act.writeReport, {
-      input: { dagRunId: d.run.dagRunId, preset, sources, parsed, split: planned.split },
+      input: {
+        dagRunId: d.run.dagRunId,
+        preset,
+        sources,
+        parsed,
+        split: planned.split,
+        faults: planned.faults,
+      },
       after: [watched],
       triggerRule: 'none_failed',
       summary: 'write the report',

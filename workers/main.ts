@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { compiledPlans, codeVersionOf } from '../activities/compiled-plans.js';
+import { compiledPlans } from '../activities/compiled-plans.js';
 import { createActivities } from '../activities/index.js';
 import { homeLayout } from '../contracts/home.js';
 import { QUEUES, type Queue } from '../contracts/queues.js';
@@ -30,18 +30,20 @@ const { values: options } = parseArgs({
 /** Activities at a time; compute children have a core each. */
 const SLOTS: Record<Queue, number> = { control: 100, io: 8, cpu: cpus().length };
 
+// the `up` that started this worker is gone; listening from the start, for it may go at any time
+process.once('disconnect', () => process.exit(1));
+
 async function main(): Promise<void> {
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
   const layout = homeLayout(required('home'));
   const { connection: address, namespace } = temporalConfig(options.temporal);
-  const codeVersion = codeVersionOf(installation.packageJson, installation.workflowBundle);
   const activities = createActivities({
     layout,
     setupDir: installation.setupDir,
     computeEntry: installation.computeEntry,
     mlflowUrl: required('mlflow'),
     temporal: new Client({ connection: await Connection.connect(address), namespace }),
-    plans: compiledPlans(codeVersion, JSON.parse(options.params) as Record<string, never>), // checked by `compile`
+    plans: compiledPlans(JSON.parse(options.params) as Record<string, never>), // checked by `compile`
   });
   const connection = await NativeConnection.connect(address);
   const workers = await Promise.all(
@@ -60,8 +62,6 @@ async function main(): Promise<void> {
       }),
     ),
   );
-  // the `up` that started this worker is gone
-  process.once('disconnect', () => process.exit(1));
   process.send?.('ready');
   await Promise.all(workers.map((worker) => worker.run()));
   process.exit(0);

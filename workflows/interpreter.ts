@@ -47,6 +47,7 @@ import { runView, taskTable } from '../dag/run-view.js';
 
 const engine = proxyActivities<EngineActivities>({
   startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '15s', // a dead worker is noticed within this
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 

@@ -37,6 +37,7 @@ import {
 
 const activities = proxyActivities<LifecycleActivities>({
   startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '15s', // a dead worker is noticed within this
   retry: { initialInterval: '1s', maximumInterval: '1 minute' },
 });
 

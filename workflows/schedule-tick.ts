@@ -8,9 +8,13 @@ import { defineSearchAttributeKey, WorkflowExecutionAlreadyStartedError } from '
 import type { EngineActivities } from '../activities/engine.js';
 import { dagRunId } from '../contracts/engine.js';
 
-const engine = proxyActivities<EngineActivities>({ startToCloseTimeout: '2 minutes' });
+const engine = proxyActivities<EngineActivities>({
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '15s',
+});
 const SCHEDULED_AT = defineSearchAttributeKey('TemporalScheduledStartTime', 'DATETIME');
 
+/** How a tick ended. */
 export interface TickResult {
   readonly dagRunId: string;
   readonly state: 'success' | 'already-run';

@@ -9,6 +9,7 @@ import { openModel, type LocalModel } from './open-model.js';
 import { readSelection, withLabels } from './select-flows.js';
 import { STAGED, writePlots } from './train-model.js';
 
+/** Scores of one part of the data, with those of each class. */
 export interface EvaluatedPart extends Score {
   readonly perClass: readonly ClassScore[];
 }

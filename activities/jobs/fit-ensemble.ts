@@ -11,6 +11,7 @@ import { openModel, type LocalModel } from './open-model.js';
 import { readSelection, withLabels } from './select-flows.js';
 import { STAGED, writePlots } from './train-model.js';
 
+/** Weights by member; each is >= 0 and they add up to 1. */
 export interface FittedEnsemble {
   readonly weights: Readonly<Record<string, number>>;
   readonly rows: number;
@@ -18,6 +19,7 @@ export interface FittedEnsemble {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** Weights that score best on the split's validation rows. */
 export async function fitEnsembleJob(
   input: {
     name: string;

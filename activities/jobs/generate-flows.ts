@@ -30,6 +30,8 @@ import { createWorld, type World } from '../../domain/traffic/generator-world.js
 
 /** Compression of the day files; the real data set has xz. */
 export const GENERATED_COMPRESSIONS = ['xz', 'gz', 'none'] as const;
+
+/** How the written files are packed. */
 export type GeneratedCompression = (typeof GENERATED_COMPRESSIONS)[number];
 
 /** What to write, and where. */

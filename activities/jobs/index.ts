@@ -21,6 +21,7 @@ const JOBS = {
   aggregateTraffic: async () => (await import('./derive-tables.js')).aggregateTrafficJob,
   buildFeatures: async () => (await import('./derive-tables.js')).buildFeaturesJob,
   planSplit: async () => (await import('./plan-split.js')).planSplitJob,
+  planRetrain: async () => (await import('./plan-split.js')).planRetrainJob,
   trainModel: async () => (await import('./train-model.js')).trainModelJob,
   fitEnsemble: async () => (await import('./fit-ensemble.js')).fitEnsembleJob,
   evaluateModel: async () => (await import('./evaluate-model.js')).evaluateModelJob,
@@ -29,9 +30,14 @@ const JOBS = {
   measureDrift: async () => (await import('./measure-drift.js')).measureDriftJob,
 } as const;
 
+/** Name of a job; a child is told it when it starts. */
 export type JobName = keyof typeof JOBS;
 type JobCode<K extends JobName> = Awaited<ReturnType<(typeof JOBS)[K]>>;
+
+/** What a job takes. */
 export type JobInput<K extends JobName> = Parameters<JobCode<K>>[0];
+
+/** What a job answers. */
 export type JobOutput<K extends JobName> = Awaited<ReturnType<JobCode<K>>>;
 
 /** The code of a job; the caller passes it the input that was meant for it. */

@@ -12,6 +12,7 @@ import { readSelection } from './select-flows.js';
 const HOUR_MS = 3_600_000;
 const HISTOGRAM_BINS = 8;
 
+/** Drift scores of one week against the reference rows of the model. */
 export async function measureDriftJob(
   input: { reference: Selection; version: number; week: string; preset: Preset },
   { layout }: JobContext,

@@ -5,6 +5,7 @@ import { parseFlows, type ParsedSource } from '../../feature-store/ingest/parse-
 import type { SourceFile } from '../../feature-store/sources/list-sources.js';
 import type { JobContext } from './index.js';
 
+/** Stages the rows of one source; the caller commits them. */
 export async function parseFlowsJob(
   { source }: { source: SourceFile },
   { stagingDir, progress }: JobContext,

@@ -10,12 +10,14 @@ import type { JobContext } from './index.js';
 import { openModel, type LocalModel } from './open-model.js';
 import { readSelection, withLabels } from './select-flows.js';
 
+/** Predictions of one week, staged, and their score. */
 export interface PredictedWeek {
   readonly staged: readonly StagedFile[];
   /** Null when no row has a class the model knows. */
   readonly score: Score | null;
 }
 
+/** Predicts every flow of a week; the caller commits the staged rows. */
 export async function predictFlowsJob(
   input: { model: LocalModel; version: number; week: string },
   { layout, setupDir, stagingDir }: JobContext,

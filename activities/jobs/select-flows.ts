@@ -4,6 +4,7 @@ import type { FeatureDb } from '../../feature-store/duckdb.js';
 import { readFlowSet, type FlowSet } from '../../feature-store/read-flows.js';
 import { selectFlows as selectArrays, type LabelledFlows } from '../../models/model.js';
 
+/** Where rows are read: one version of `flow_features`. */
 export interface FlowSource {
   readonly db: FeatureDb;
   readonly tablesRoot: string;

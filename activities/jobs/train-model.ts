@@ -18,6 +18,7 @@ import { trainXgboost } from '../../models/xgboost/train.js';
 import type { JobContext } from './index.js';
 import { classesOf, readSelection, withLabels } from './select-flows.js';
 
+/** A trained model as its job leaves it; the files lie in the staging folder. */
 export interface TrainedStage {
   readonly classes: readonly string[];
   readonly rows: { readonly train: number; readonly validate: number };
@@ -31,6 +32,7 @@ export interface TrainedStage {
 /** Where a training leaves things below the staging folder. */
 export const STAGED = { model: 'model', plots: 'plots' } as const;
 
+/** Trains one model of the split. */
 export async function trainModelJob(
   { model, split, preset }: { model: ModelSpec; split: Split; preset: Preset },
   context: JobContext,

@@ -5,6 +5,7 @@ import { printJson, say, table } from '../output.js';
 
 const BENCHES = { engine: benchEngine } as const;
 
+/** The `bench` command. */
 export function benchCommand(): Command {
   return new Command('bench')
     .description('measure against a peer, in alternating pairs; ratios are ours / theirs')

@@ -1,12 +1,12 @@
 /** `sentinel dags`: what DAGs there are, and what each looks like. */
 import { Command } from 'commander';
-import { compiledPlans, codeVersionOf } from '../../activities/compiled-plans.js';
-import { installation } from '../../activities/installation.js';
+import { compiledPlans } from '../../activities/compiled-plans.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { planHash, type Plan } from '../../dag/plan.js';
 import { nativeWorkflows } from '../../pipelines/index.js';
 import { printJson, table } from '../output.js';
 
+/** The `dags` command and its subcommands. */
 export function dagsCommand(): Command {
   const command = new Command('dags').description('the DAGs of this code');
   command
@@ -79,7 +79,7 @@ export function dagsCommand(): Command {
 }
 
 function plans(): Map<string, Plan> {
-  return compiledPlans(codeVersionOf(installation.packageJson, installation.workflowBundle));
+  return compiledPlans();
 }
 
 function planOf(id: string): Plan {

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { installation } from '../../activities/installation.js';
 import { currentHome, serverPort } from '../home.js';
 
+/** The `temporal` command. */
 export function temporalCommand(): Command {
   return passThrough('temporal', "Temporal's CLI: `sentinel temporal workflow list`", async () => ({
     executable: installation.temporal,
@@ -11,6 +12,7 @@ export function temporalCommand(): Command {
   }));
 }
 
+/** The `mlflow` command. */
 export function mlflowCommand(): Command {
   return passThrough('mlflow', "MLflow's CLI: `sentinel mlflow experiments search`", async () => ({
     executable: installation.mlflow,

@@ -20,6 +20,7 @@ interface GenerateOptions {
   readonly json: boolean;
 }
 
+/** The `generate` command. */
 export function generateCommand(): Command {
   return new Command('generate')
     .description('write raw flow files of a made-up network, the same bytes for the same options')

@@ -15,6 +15,7 @@ interface Ingested {
   readonly parsed: readonly Tasks['parseFlows']['output'][] | null;
 }
 
+/** The `ingest` command. */
 export function ingestCommand(): Command {
   return new Command('ingest')
     .description(

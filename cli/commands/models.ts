@@ -6,6 +6,7 @@ import { currentHome, serverPort } from '../home.js';
 import { printJson, table } from '../output.js';
 import { modelRows, MODEL_HEAD } from '../results-page.js';
 
+/** The `models` command and its subcommands. */
 export function modelsCommand(): Command {
   const command = new Command('models').description('registered models');
   command

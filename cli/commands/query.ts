@@ -6,6 +6,7 @@ import { queryTables } from '../../feature-store/query-tables.js';
 import { currentHome } from '../home.js';
 import { printJson, table } from '../output.js';
 
+/** The `query` command. */
 export function queryCommand(): Command {
   return new Command('query')
     .description('SQL over the tables of the home, such as flows, flow_features, runs')
@@ -19,7 +20,7 @@ export function queryCommand(): Command {
         const { rows } = await queryTables({ db, tablesRoot: currentHome().tables, sql, asOf });
         if (options.json) printJson(rows);
         else {
-          const cells = rows.map((row) => Object.values(row).map(cell));
+          const cells = rows.map((row) => Object.values(row));
           process.stdout.write(`${table(Object.keys(rows[0] ?? {}), cells)}\n`);
         }
       } finally {
@@ -37,9 +38,4 @@ function parseVersion(text: string): [string, number] {
     expected: 'TABLE=VERSION, such as flows=12',
     fix: 'see `sentinel query "SHOW TABLES"` for the names',
   });
-}
-
-function cell(value: unknown): string {
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '');
 }

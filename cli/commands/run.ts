@@ -14,6 +14,7 @@ interface RunOptions {
   readonly json: boolean;
 }
 
+/** The `run` command. */
 export function runCommand(): Command {
   return new Command('run')
     .description('start a run of a DAG; a run that is open for the partition is joined')

@@ -14,6 +14,7 @@ type Row = Record<string, unknown>;
 
 const LIST_HEAD = ['run', 'state', 'started', 'finished', 'plan'];
 
+/** The `runs` command and its subcommands. */
 export function runsCommand(): Command {
   const command = new Command('runs').description('runs of DAGs, open and closed');
   command

@@ -11,7 +11,7 @@ import type { HomeLayout } from '../../contracts/home.js';
 import type { Report } from '../../contracts/report.js';
 import { preset as presetSchema, type Preset } from '../../contracts/schemas/values.js';
 import { isoWeekOf, weekRange } from '../../dag/partitions.js';
-import { listSources, peekFirstTime } from '../../feature-store/sources/list-sources.js';
+import { newestFirstTime } from '../../feature-store/sources/list-sources.js';
 import { weekly } from '../../pipelines/weekly.js';
 import { deploySchedule } from '../deploy-schedule.js';
 import { lockHome } from '../embedded/home-lock.js';
@@ -37,6 +37,7 @@ const DEMO_DATA = {
   events: ['exporter@2022-W26'],
 };
 
+/** The `up` command. */
 export function upCommand(): Command {
   return new Command('up')
     .description('start Temporal, MLflow and the worker on this home, and run the main job')
@@ -58,15 +59,17 @@ async function up(options: UpOptions): Promise<number> {
   let stack: Stack | undefined;
   try {
     const input = await inputFolder(layout, options.input, stopSignal);
+    if (stopSignal.aborted) return interrupted('nothing has been started yet');
     stack = await startStack(layout, { input, preset }, say);
     await deploySchedule(stack.client, weekly);
+    if (stopSignal.aborted) return interrupted('no run has been started yet');
     const id = dagRunId('weekly', await newestWeek(input));
     const handle = await startOrJoin(stack.client, 'weekly', id, say);
     const state = await followRun(handle, { say, signal: stopSignal });
     if (state === 'interrupted') {
-      say(`interrupted; the run ${id} goes on where it was with the next \`sentinel up\``);
-      return 1;
+      return interrupted(`the run ${id} goes on where it was with the next \`sentinel up\``);
     }
+    if (state !== 'success') throw runFailed(id, state);
     const report = await readReport(layout, id);
     const document = {
       ...report,
@@ -79,12 +82,17 @@ async function up(options: UpOptions): Promise<number> {
       say('Ctrl-C ends it');
       await new Promise((resolve) => stopSignal.addEventListener('abort', resolve, { once: true }));
     }
-    return state === 'success' && document.errors.length === 0 ? 0 : 1;
+    return document.errors.length === 0 ? 0 : 1;
   } finally {
     say('stopping');
     await stack?.stop();
     await unlock();
   }
+}
+
+function interrupted(state: string): number {
+  say(`interrupted; ${state}`);
+  return 1;
 }
 
 /** The folder to ingest: the one that was named, or generated data. */
@@ -114,10 +122,7 @@ async function inputFolder(
 
 /** The partition of the main job: the newest week in which an input file starts. */
 async function newestWeek(input: string): Promise<string> {
-  const { flows } = await listSources([input]);
-  const times = await Promise.all(flows.map(peekFirstTime));
-  const newest = Math.max(...times.map((time) => time?.getTime() ?? 0), 0);
-  return isoWeekOf(new Date(newest));
+  return isoWeekOf((await newestFirstTime([input])) ?? new Date(0));
 }
 
 /** A preset by name, or from a file of the user's own. */
@@ -148,19 +153,16 @@ async function readPreset(nameOrFile: string): Promise<Preset> {
 
 async function readReport(layout: HomeLayout, id: string): Promise<Report> {
   const file = join(layout.reports, `${encodeURIComponent(id)}.json`);
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Report; // written by `writeReport`
-  } catch (cause) {
-    throw new PipelineError(
-      {
-        code: 'DAG_RUN_FAILED',
-        file: id,
-        found: 'the run ended before it wrote its report',
-        fix: 'see the failed task in the Temporal UI, or `sentinel runs show`; mend it and start again',
-      },
-      { cause },
-    );
-  }
+  return JSON.parse(await readFile(file, 'utf8')) as Report; // written by `writeReport`
+}
+
+function runFailed(id: string, state: string): PipelineError {
+  return new PipelineError({
+    code: 'DAG_RUN_FAILED',
+    file: id,
+    found: `the run ended as ${state}`,
+    fix: `see the task that failed with \`sentinel runs show ${id}\` or in the Temporal UI; mend it and start again; files that are in the store are not read twice`,
+  });
 }
 
 /** Aborts at the first Ctrl-C or SIGTERM; a second one falls through to Node and ends at once. */

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** What `home/run/NAME.json` says of one process; number and start time together identify it. */
 export interface ProcessRecord {
   readonly name: string;
   readonly pid: number;
@@ -42,12 +43,17 @@ export async function readRecord(folder: string, name: string): Promise<ProcessR
   }
 }
 
+/** The record of a process as it is now. */
+export function recordOf(process: Omit<ProcessRecord, 'startTicks'>): ProcessRecord {
+  return { ...process, startTicks: startTicksOf(process.pid) ?? 'ended' };
+}
+
 /** Records a process that has just been started. */
 export async function writeRecord(
   folder: string,
-  process: { name: string; pid: number; ports: ProcessRecord['ports'] },
+  process: Omit<ProcessRecord, 'startTicks'>,
 ): Promise<ProcessRecord> {
-  const record = { ...process, startTicks: startTicksOf(process.pid) ?? 'ended' };
+  const record = recordOf(process);
   await mkdir(folder, { recursive: true });
   const temporary = join(folder, `.${process.name}.${process.pid}`);
   await writeFile(temporary, JSON.stringify(record, null, 2));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PipelineError } from '../../contracts/errors.js';
 import type { HomeLayout } from '../../contracts/home.js';
+import { endMarkedProcesses, markedEnvironment } from './marked-processes.js';
 import {
   endProcess,
   isAlive,
@@ -14,6 +15,7 @@ import {
   type ProcessRecord,
 } from './process-record.js';
 
+/** How a server is started and known to be ready. */
 export interface ServerSpec {
   readonly name: string;
   /** Wished port by use; the next free one is taken when it is busy. */
@@ -41,6 +43,8 @@ export async function startServer(layout: HomeLayout, spec: ServerSpec): Promise
     if (isAlive(left) && (await spec.isReady(left.ports))) return left;
     await endProcess(layout.processes, left);
   }
+  // one without a record holds the database open: its `up` was killed before it could write one
+  await endMarkedProcesses(layout.home, spec.name);
   const ports: Record<string, number> = {};
   for (const [use, wished] of Object.entries(spec.ports)) {
     ports[use] = await freePort(wished, Object.values(ports));
@@ -51,7 +55,7 @@ export async function startServer(layout: HomeLayout, spec: ServerSpec): Promise
   const child = spawn(spec.command, [...spec.args(ports)], {
     detached: true, // a group of its own: Ctrl-C is ours to handle, and workers of the server end with it
     stdio: ['ignore', log.fd, log.fd],
-    env: { ...process.env, ...spec.env },
+    env: { ...process.env, ...spec.env, ...markedEnvironment(layout.home, spec.name) },
   });
   child.unref();
   await new Promise((resolve, reject) => {

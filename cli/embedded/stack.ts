@@ -1,4 +1,6 @@
 /** All processes of a home, started and stopped as one. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { installation } from '../../activities/installation.js';
@@ -6,10 +8,11 @@ import type { HomeLayout } from '../../contracts/home.js';
 import type { JsonObject } from '../../contracts/json.js';
 import { temporalConfig } from '../../temporal.config.js';
 import { startMlflow } from './mlflow-server.js';
-import { endProcess } from './process-record.js';
+import { endMarkedProcesses } from './marked-processes.js';
 import { startTemporal } from './temporal-server.js';
 import { startWorker } from './worker-process.js';
 
+/** The running parts of a home. */
 export interface Stack {
   readonly client: Client;
   readonly temporalUi: string;
@@ -32,7 +35,20 @@ export async function startStack(
   params: JsonObject,
   say: (line: string) => void,
 ): Promise<Stack> {
-  const [temporal, mlflow] = await Promise.all([
+  try {
+    return await start(layout, params, say);
+  } catch (error) {
+    await endServers(layout);
+    throw error;
+  }
+}
+
+async function start(
+  layout: HomeLayout,
+  params: JsonObject,
+  say: (line: string) => void,
+): Promise<Stack> {
+  const [temporal, mlflow] = await settled([
     startTemporal(layout, installation.temporal),
     startMlflow(layout, installation.mlflow),
   ]);
@@ -43,6 +59,9 @@ export async function startStack(
     namespace,
     config: { workflowExecutionRetentionTtl: msToTs(RETENTION) },
   });
+  // what killed workers have left in the middle of tasks: nobody will commit it
+  await endMarkedProcesses(layout.home, 'worker');
+  await rm(layout.staging, { recursive: true, force: true });
   const worker = await startWorker(layout, {
     entry: installation.workerEntry,
     args: [
@@ -58,10 +77,21 @@ export async function startStack(
     async stop() {
       await worker.stop();
       await client.connection.close();
-      await Promise.all([
-        endProcess(layout.processes, mlflow.record),
-        endProcess(layout.processes, temporal.record),
-      ]);
+      await endServers(layout);
     },
   };
+}
+
+/** Both results, or the first fault once both have come to an end: nothing is left half started. */
+async function settled<A, B>(work: [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+async function endServers(layout: HomeLayout): Promise<void> {
+  const names = ['worker', 'mlflow', 'temporal'];
+  await Promise.all(names.map((name) => endMarkedProcesses(layout.home, name)));
+  await Promise.all(
+    names.map((name) => rm(join(layout.processes, `${name}.json`), { force: true })),
+  );
 }

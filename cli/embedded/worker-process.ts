@@ -4,14 +4,17 @@ import { once } from 'node:events';
 import { open, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HomeLayout } from '../../contracts/home.js';
+import { endMarkedProcesses, markedEnvironment } from './marked-processes.js';
 import { endProcess, readRecord, writeRecord } from './process-record.js';
 
+/** What the worker process runs, and who hears of its restarts. */
 export interface WorkerOptions {
   readonly entry: string;
   readonly args: readonly string[];
   readonly onRestart: (reason: string) => void;
 }
 
+/** A worker that is started again when it dies. */
 export interface SupervisedWorker {
   /** Asks the worker to end, and waits for it. */
   stop(): Promise<void>;
@@ -34,10 +37,13 @@ export async function startWorker(
   let child = await start();
 
   async function start(): Promise<ChildProcess> {
+    // compute children of a worker that was killed: they commit nothing, but they take a core
+    await endMarkedProcesses(layout.home, 'worker');
     const log = await open(join(layout.logs, 'worker.log'), 'a');
     const worker = fork(entry, [...args], {
       stdio: ['ignore', log.fd, log.fd, 'ipc'],
       detached: true,
+      env: { ...process.env, ...markedEnvironment(layout.home, 'worker') },
     });
     await log.close();
     await writeRecord(layout.processes, { name: 'worker', pid: worker.pid ?? 0, ports: {} });
@@ -69,6 +75,7 @@ export async function startWorker(
       }
       const record = await readRecord(layout.processes, 'worker');
       if (record !== undefined) await endProcess(layout.processes, record);
+      await endMarkedProcesses(layout.home, 'worker');
     },
   };
 }

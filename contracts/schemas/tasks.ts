@@ -57,6 +57,7 @@ const parsedFile = z.object({
 });
 const parts = z.array(z.object({ partition: z.string(), selection }));
 
+/** Queue, time limit and schemas of every task, by name. */
 export const taskContracts = {
   /** Does nothing; for benches and drills. */
   noop: task('control', MINUTE_MS, z.object({ value: z.int() }), z.object({ value: z.int() })),
@@ -78,13 +79,16 @@ export const taskContracts = {
     HOUR_MS,
     z.object({ preset }),
     z.object({
-      split,
-      /** False once a champion serves. */
+      /** Null while there are no flows. */
+      split: split.nullable(),
+      /** False once a champion serves, and while there is too little to train on. */
       trainingNeeded: z.boolean(),
       /** What the new models are scored on. */
       parts,
       /** Weeks that no champion has judged yet, oldest first. */
       watch: z.array(isoWeek),
+      /** Why nothing can be trained. */
+      faults: z.array(fault),
     }),
   ),
   trainModel: task(
@@ -204,12 +208,14 @@ export const taskContracts = {
       preset,
       sources: listedSources,
       parsed: z.array(parsedFile).nullable(),
-      split,
+      split: split.nullable(),
+      faults: z.array(fault),
     }),
     z.object({ path: z.string() }),
   ),
 } as const;
 
+/** Name of a task's activity. */
 export type TaskName = keyof typeof taskContracts;
 
 /** Input and output type of each task, by name. */

@@ -5,6 +5,7 @@ import { ERROR_CODES, type ErrorCode } from '../errors.js';
 /** `2022-W31`: ISO year and week. */
 export const isoWeek = z.string().regex(/^\d{4}-W\d{2}$/, 'an ISO week such as 2022-W31');
 
+/** A fault as data: the schema of `Fault` in errors.ts. */
 export const fault = z.object({
   code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]), // the table's keys are its codes
   file: z.string().optional(),
@@ -59,6 +60,7 @@ export const split = z.object({
   features: tableVersion,
 });
 
+/** The column that a model tells. */
 export const target = z.enum(['APP', 'CATEGORY']);
 
 /** A model to be trained: its registered name, what it tells, and by which algorithm. */
@@ -88,6 +90,7 @@ export const score = z.object({
   weightedF1: z.number(),
 });
 
+/** One statistic of one week; null where too few rows were there to judge. */
 export const driftScore = z.object({
   partition: z.string(),
   statistic: z.string(),
@@ -131,12 +134,26 @@ export const preset = z.object({
   }),
 });
 
-export type SourceFile = z.infer<typeof sourceFile>;
+/** See `selection`. */
 export type Selection = z.infer<typeof selection>;
+
+/** See `split`. */
 export type Split = z.infer<typeof split>;
+
+/** See `modelSpec`. */
 export type ModelSpec = z.infer<typeof modelSpec>;
+
+/** See `modelVersion`. */
 export type ModelVersion = z.infer<typeof modelVersion>;
+
+/** See `score`. */
 export type Score = z.infer<typeof score>;
+
+/** See `driftScore`. */
 export type DriftScore = z.infer<typeof driftScore>;
+
+/** See `preset`. */
 export type Preset = z.infer<typeof preset>;
+
+/** See `target`. */
 export type Target = z.infer<typeof target>;

@@ -15,6 +15,7 @@ export interface FileStats {
   readonly nullCount: Readonly<Record<string, number>>;
 }
 
+/** A file that a version adds. */
 export interface AddAction {
   /** URI-encoded path below the table's folder. */
   readonly path: string;
@@ -36,12 +37,14 @@ interface RemoveAction {
   readonly size: number;
 }
 
+/** An application's own version, so that a repeated commit is known. */
 export interface TxnAction {
   readonly appId: string;
   readonly version: number;
   readonly lastUpdated?: number;
 }
 
+/** Schema and partition columns of the table. */
 export interface MetaDataAction {
   readonly id: string;
   readonly name?: string;

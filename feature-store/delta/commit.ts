@@ -34,6 +34,7 @@ export interface StagedFile {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
+/** One change of one table. */
 export interface CommitRequest {
   /** Absolute folder of the table; made by its first commit. */
   readonly table: string;
@@ -53,6 +54,7 @@ export interface CommitRequest {
   readonly readVersion?: number;
 }
 
+/** The version that holds the change; `already` when an earlier commit made it. */
 export interface CommitResult {
   readonly version: number;
   readonly kind: 'committed' | 'already';

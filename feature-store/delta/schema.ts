@@ -15,6 +15,7 @@ export type ColumnType =
   | 'double[]'
   | 'string[]';
 
+/** A column of a table. */
 export interface Column {
   readonly name: string;
   readonly type: ColumnType;

@@ -7,6 +7,7 @@ import type { FileStats, PartitionValues } from './actions.js';
 import type { StagedFile } from './commit.js';
 import { duckdbType, type ColumnType, type TableSchema } from './schema.js';
 
+/** Which rows to stage, and where. */
 export interface StageRequest {
   readonly session: Session;
   readonly schema: TableSchema;

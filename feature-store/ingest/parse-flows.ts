@@ -18,6 +18,7 @@ import { FLOWS, FLOWS_REJECTED, isoWeekText } from '../tables.js';
 import { paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
 import { RowScanner, type RejectedRow } from './row-scanner.js';
 
+/** One file to parse, and where its rows go. */
 export interface ParseRequest {
   readonly source: SourceFile;
   /** Absolute folder for this file alone; best on the disk of the tables. */

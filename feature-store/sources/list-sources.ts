@@ -22,6 +22,7 @@ export interface SourceFile {
   readonly sha256: string;
 }
 
+/** What was found in the given paths. */
 export interface SourceListing {
   /** Ordered by path. */
   readonly flows: readonly SourceFile[];
@@ -74,6 +75,23 @@ export async function peekFirstTime(
   const text = splitRow(row)[index]?.replace(/Z$/, '').replace(' ', 'T');
   const time = new Date(`${text}Z`);
   return Number.isNaN(time.getTime()) ? undefined : time;
+}
+
+/**
+ * The latest first row of all flow files below the paths, undefined when no file has one.
+ *
+ * Only the head of each file is read. A file that cannot be read does not count: `listSources` says why.
+ */
+export async function newestFirstTime(paths: readonly string[]): Promise<Date | undefined> {
+  let newest: Date | undefined;
+  for (const { file } of await expand(paths)) {
+    if (!FLOW_NAME.test(file)) continue;
+    const time = await detectCompression(file)
+      .then((compression) => peekFirstTime({ path: file, compression }))
+      .catch(() => undefined);
+    if (time !== undefined && (newest === undefined || time > newest)) newest = time;
+  }
+  return newest;
 }
 
 async function expand(paths: readonly string[]): Promise<{ file: string; named: boolean }[]> {

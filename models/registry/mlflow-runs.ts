@@ -12,6 +12,8 @@ export const KEY_TAG = 'sentinel.key';
 
 /** Final and open states of a run. */
 const RUN_STATUSES = ['RUNNING', 'SCHEDULED', 'FINISHED', 'FAILED', 'KILLED'] as const;
+
+/** Status of a run, in MLflow's words. */
 export type MlflowRunStatus = (typeof RUN_STATUSES)[number];
 
 /** A run as the server holds it. */
@@ -350,7 +352,11 @@ export class MlflowRuns {
 
   async #createExperiment(name: string): Promise<string> {
     try {
-      const call = { method: 'POST', path: `${API}/experiments/create`, json: { name } } as const;
+      const call = {
+        method: 'POST',
+        path: `${API}/experiments/create`,
+        json: { name, tags: EXPERIMENT_TAGS },
+      } as const;
       const schema = z.object({ experiment_id: z.string() });
       return (await this.#http.json({ ...call, idempotent: true }, schema)).experiment_id;
     } catch (error) {
@@ -369,6 +375,9 @@ export class MlflowRuns {
     );
   }
 }
+
+/** The UI shows training runs for this kind, and traces of language models for others. */
+const EXPERIMENT_TAGS = tagList({ 'mlflow.experimentKind': 'custom_model_development' });
 
 function isRejection(error: unknown, mlflowCode: string): boolean {
   return error instanceof MlflowRejection && error.mlflowCode === mlflowCode;

@@ -84,7 +84,7 @@ export async function endLeftover(childFile) {
  *
  * @param {string} line
  */
-export function redact(line) {
+function redact(line) {
   return line
     .replaceAll(/[a-z+]+:\/\/[^\s'")\]]+/gi, '<address>')
     .replaceAll(/host='[^']*'/g, "host='<address>'")

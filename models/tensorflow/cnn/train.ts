@@ -21,7 +21,7 @@ export interface CnnSettings extends NetworkSettings {
 }
 
 /** @see CnnSettings */
-export const CNN_DEFAULTS: CnnSettings = {
+const CNN_DEFAULTS: CnnSettings = {
   epochs: 20,
   batchSize: 128,
   learningRate: 0.005,

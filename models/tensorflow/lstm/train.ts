@@ -17,7 +17,7 @@ export interface LstmSettings extends NetworkSettings {
 }
 
 /** @see LstmSettings */
-export const LSTM_DEFAULTS: LstmSettings = {
+const LSTM_DEFAULTS: LstmSettings = {
   epochs: 20,
   batchSize: 64,
   learningRate: 0.01,

@@ -1,0 +1,43 @@
+/**
+ * `SENTINEL_HOME=DIR node scripts/save-histories.mjs [TARGET]`: saves the longest history of each
+ * workflow type of a running home, for the replay test. TARGET is `test/histories` by default.
+ *
+ * Run it on small data under a neutral path, for inputs are part of a history:
+ *
+ *     SENTINEL_HOME=/tmp/sentinel-home/home npx sentinel up --input /tmp/sentinel-home/flows \
+ *       --preset test/e2e/small.preset.json
+ *     npx sentinel temporal schedule backfill --schedule-id weekly --overlap-policy AllowAll \
+ *       --start-time 2022-07-04T01:59:59Z --end-time 2022-07-04T02:00:00Z
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+
+const home = resolve(process.env.SENTINEL_HOME ?? '.sentinel');
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const target = resolve(process.argv[2] ?? join(root, 'test', 'histories'));
+
+const { ports } = JSON.parse(readFileSync(join(home, 'run', 'temporal.json'), 'utf8'));
+const client = new Client({
+  connection: await Connection.connect({ address: `127.0.0.1:${ports.grpc}` }),
+});
+
+const longest = new Map();
+for await (const { type, workflowId, runId, historyLength } of client.workflow.list()) {
+  const known = longest.get(type);
+  if (known === undefined || known.historyLength < historyLength) {
+    longest.set(type, { workflowId, runId, historyLength });
+  }
+}
+mkdirSync(target, { recursive: true });
+for (const [type, { workflowId, runId }] of longest) {
+  const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  const text = historyToJSON(history, 1)
+    // who polled is no part of what happened, and it names the machine
+    .replaceAll(/"identity": "[^"]*"/g, '"identity": "worker"');
+  writeFileSync(join(target, `${type}.json`), `${text}\n`);
+  process.stdout.write(`${type}: ${workflowId}, ${history.events?.length ?? 0} events\n`);
+}
+await client.connection.close();

@@ -1,0 +1,136 @@
+/** A real Temporal server, a temporary home with real tables, and a worker on both, for one test file. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { WorkflowHandle } from '@temporalio/client';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import { activityCatalogue } from '../../activities/catalogue.js';
+import { checkedActivities, type TaskCode } from '../../activities/checked.js';
+import { createActivities } from '../../activities/index.js';
+import { installation } from '../../activities/installation.js';
+import { planStore } from '../../activities/plan-store.js';
+import { homeLayout, type HomeLayout } from '../../contracts/home.js';
+import type { JsonObject } from '../../contracts/json.js';
+import { QUEUES, SEARCH_ATTRIBUTES } from '../../contracts/queues.js';
+import { compile } from '../../dag/compile.js';
+import type { Dag } from '../../dag/declare.js';
+import type { Plan } from '../../dag/plan.js';
+import { FeatureDb } from '../../feature-store/duckdb.js';
+import { queryTables, tableNames } from '../../feature-store/query-tables.js';
+
+export interface EngineEnvironment {
+  readonly server: TestWorkflowEnvironment;
+  readonly layout: HomeLayout;
+  /** Starts a run of a DAG under its id. */
+  start(type: string, workflowId: string, input?: JsonObject): Promise<WorkflowHandle>;
+  /** Writes a plan to the home's store; returns its hash. */
+  storePlan(plan: Plan): Promise<string>;
+  /** Rows of SQL over the home's tables; none while no table exists. */
+  rows(sql: string): Promise<readonly Record<string, unknown>[]>;
+  stop(): Promise<void>;
+}
+
+export interface EngineOptions {
+  readonly dags: readonly (Dag | Dag<never, unknown>)[];
+  /** What `noop` does, by its value; it hands the value on by default. */
+  readonly noop: TaskCode<'noop'>;
+  readonly layout?: HomeLayout;
+}
+
+/** The workflows of the source tree, bundled as set-up does it. */
+export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+  return bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('WARN'),
+  });
+}
+
+/** An empty home in the folder for temporary files. */
+export async function temporaryHome(): Promise<HomeLayout> {
+  return homeLayout(await mkdtemp(join(tmpdir(), 'sentinel-engine-')));
+}
+
+/** The plan of a DAG as a worker of this code compiles it. */
+export function planOf(dag: Dag | Dag<never, unknown>, params: JsonObject = {}): Plan {
+  const workflowTypes = ['lifecycle', 'inner', 'retrain'];
+  const catalogue = activityCatalogue();
+  return compile(dag, { catalogue, codeVersion: 'test', params, workflowTypes });
+}
+
+/** Everything up; `stop` ends it and removes the home. */
+export async function startEngine({
+  dags,
+  noop,
+  layout,
+}: EngineOptions): Promise<EngineEnvironment> {
+  const home = layout ?? (await temporaryHome());
+  const plans = new Map(dags.map((dag) => [dag.type, planOf(dag)]));
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const [bundle, server] = await Promise.all([
+    bundleWorkflows(),
+    TestWorkflowEnvironment.createLocal({
+      server: {
+        executable: { type: 'existing-path', path: installation.temporal },
+        extraArgs: Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
+          '--search-attribute',
+          `${name}=Keyword`,
+        ]),
+      },
+    }),
+  ]);
+  const activities = {
+    ...createActivities({
+      layout: home,
+      setupDir: installation.setupDir,
+      computeEntry: installation.computeEntry,
+      mlflowUrl: 'http://127.0.0.1:9', // no task of these tests asks the registry
+      temporal: server.client,
+      plans,
+    }),
+    ...checkedActivities({ noop }),
+  };
+  const workers = await Promise.all(
+    QUEUES.map((taskQueue) =>
+      Worker.create({
+        connection: server.nativeConnection,
+        taskQueue,
+        activities,
+        maxHeartbeatThrottleInterval: '2s',
+        defaultHeartbeatThrottleInterval: '2s',
+        shutdownGraceTime: '1s',
+        ...(taskQueue === 'control' && { workflowBundle: bundle }),
+      }),
+    ),
+  );
+  const ended = Promise.all(workers.map((worker) => worker.run()));
+  return {
+    server,
+    layout: home,
+    start: (type, workflowId, input = {}) =>
+      server.client.workflow.start(type, { workflowId, taskQueue: 'control', args: [input] }),
+    storePlan: (plan) => planStore(home.plans, plans).write(plan),
+    async rows(sql) {
+      if ((await tableNames(home.tables)).length === 0) return [];
+      const db = await FeatureDb.open({ threads: 1 });
+      try {
+        return (await queryTables({ db, tablesRoot: home.tables, sql })).rows;
+      } finally {
+        db.close();
+      }
+    },
+    async stop() {
+      workers.forEach((worker) => worker.shutdown());
+      await ended;
+      await server.teardown();
+      await rm(home.home, { recursive: true, force: true });
+    },
+  };
+}
