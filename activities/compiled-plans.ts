@@ -24,7 +24,7 @@ export function compiledPlans(params: JsonObject = {}): Map<string, Plan> {
 }
 
 /** Version of the code: the package's version, and the hash of all sources that set-up has compiled. */
-export function codeVersion(): string {
+function codeVersion(): string {
   const read = (file: string): Record<string, string> =>
     JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>; // files of our own
   const { version } = read(installation.packageJson);

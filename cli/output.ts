@@ -5,7 +5,10 @@ import { describeFault, PipelineError, type Fault } from '../contracts/errors.js
 
 /** The one JSON document of a `--json` call. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  // JSON has no place for a bigint, and DuckDB gives one for sums beyond 2 ** 53
+  const withoutBigints = (_key: string, inner: unknown): unknown =>
+    typeof inner === 'bigint' ? String(inner) : inner;
+  process.stdout.write(`${JSON.stringify(value, withoutBigints, 2)}\n`);
 }
 
 /** A line for the reader at the terminal; never mixed with results. */
@@ -40,8 +43,7 @@ export function table(head: readonly string[], rows: readonly (readonly unknown[
 function cellText(cell: unknown): string {
   if (cell === null || cell === undefined) return '';
   if (cell instanceof Date) return cell.toISOString();
-  if (typeof cell === 'object') return JSON.stringify(cell);
-  return String(cell);
+  return typeof cell === 'string' || typeof cell === 'bigint' ? String(cell) : JSON.stringify(cell);
 }
 
 /** Says what went wrong, with `--json` as a document too; the exit code is 2 for bad usage, 1 for the rest. */

@@ -7,14 +7,15 @@
  *     SENTINEL_HOME=/tmp/sentinel-home/home npx sentinel up --input /tmp/sentinel-home/flows \
  *       --preset test/e2e/small.preset.json
  *     npx sentinel temporal schedule backfill --schedule-id weekly --overlap-policy AllowAll \
- *       --start-time 2022-07-04T01:59:59Z --end-time 2022-07-04T02:00:00Z
+ *       --start-time 2022-06-27T01:59:59Z --end-time 2022-06-27T02:00:00Z
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import proto from '@temporalio/proto';
 
+const { History } = proto.temporal.api.history.v1;
 const home = resolve(process.env.SENTINEL_HOME ?? '.sentinel');
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const target = resolve(process.argv[2] ?? join(root, 'test', 'histories'));
@@ -34,10 +35,17 @@ for await (const { type, workflowId, runId, historyLength } of client.workflow.l
 mkdirSync(target, { recursive: true });
 for (const [type, { workflowId, runId }] of longest) {
   const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-  const text = historyToJSON(history, 1)
-    // who polled is no part of what happened, and it names the machine
-    .replaceAll(/"identity": "[^"]*"/g, '"identity": "worker"');
+  // not `historyToJSON`: with two copies of protobufjs installed it takes neither's types
+  const plain = History.toObject(History.fromObject(history), {
+    enums: String,
+    longs: String,
+    bytes: String,
+  });
+  // a history leaves its workflow id out, from which a run takes its partition
+  const text = JSON.stringify({ workflowId, ...plain }, null, 1)
+    // who polled is no part of what happened, and it names the machine (sticky queues do too)
+    .replaceAll(/"\d+@[^"]*"/g, '"worker"');
   writeFileSync(join(target, `${type}.json`), `${text}\n`);
-  process.stdout.write(`${type}: ${workflowId}, ${history.events?.length ?? 0} events\n`);
+  process.stdout.write(`${type}: ${workflowId}, ${history.events.length} events\n`);
 }
 await client.connection.close();

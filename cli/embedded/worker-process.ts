@@ -38,7 +38,7 @@ export async function startWorker(
 
   async function start(): Promise<ChildProcess> {
     // compute children of a worker that was killed: they commit nothing, but they take a core
-    await endMarkedProcesses(layout.home, 'worker');
+    await endMarkedProcesses(layout.home, 'worker', 1_000);
     const log = await open(join(layout.logs, 'worker.log'), 'a');
     const worker = fork(entry, [...args], {
       stdio: ['ignore', log.fd, log.fd, 'ipc'],

@@ -4,7 +4,6 @@ import { monitoringTasks } from '../../activities/monitoring.js';
 import { createCompute } from '../../activities/compute.js';
 import { installation } from '../../activities/installation.js';
 import { PipelineError } from '../../contracts/errors.js';
-import type { JsonObject } from '../../contracts/json.js';
 import { lifecycleId, OUTCOME_QUERY, type Outcome } from '../../contracts/lifecycle.js';
 import { preset as presetSchema, type DriftScore } from '../../contracts/schemas/values.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
@@ -17,20 +16,16 @@ const act = activities<Tasks>();
 const preset = presetSchema.parse(demo);
 
 /** Stands in the place of the retraining: the comparison it ends with is given, the rest is real. */
-const retrain = dag(
-  'retrain',
-  { params: { preset: {} as JsonObject }, partitions: 'iso-week' },
-  (d) => {
-    d.task('compare', act.noop, { input: { value: 0 } });
-    return {
-      championVersion: '1',
-      challengerVersion: '2',
-      rows: 500,
-      championF1: 0.8,
-      challengerF1: 0.7,
-    };
-  },
-);
+const retrain = dag('retrain', { params: { preset: {} }, partitions: 'iso-week' }, (d) => {
+  d.task('compare', act.noop, { input: { value: 0 } });
+  return {
+    championVersion: '1',
+    challengerVersion: '2',
+    rows: 500,
+    championF1: 0.8,
+    challengerF1: 0.7,
+  };
+});
 
 let engine: EngineEnvironment;
 let models = 0;

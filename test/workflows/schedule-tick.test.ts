@@ -105,5 +105,5 @@ async function states(week: string): Promise<unknown[]> {
 async function causeOf(handle: WorkflowHandle): Promise<{ type: string; message: string }> {
   const error: unknown = await handle.result().catch((thrown: unknown) => thrown);
   if (!(error instanceof WorkflowFailedError)) throw new Error(`no failure: ${String(error)}`);
-  return error.cause?.cause as unknown as { type: string; message: string }; // activity failure -> what it threw
+  return error.cause?.cause as { type: string; message: string }; // activity failure -> what it threw
 }
