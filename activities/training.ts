@@ -58,7 +58,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
         name: `${FLOW_FEATURES.name}-${context}`,
         digest: hashJson({ source: FLOW_FEATURES.name, version, selection }).slice(0, 32),
         sourceType: 'delta',
-        source: JSON.stringify({ path: source, version, selection: selection as JsonObject }),
+        source: JSON.stringify({ path: source, version, selection: selection as JsonObject }), // parsed from JSON
         context,
       })),
     );

@@ -59,6 +59,7 @@ function withExitOverride(command: Command): Command {
 }
 
 function version(): string {
+  // our own package.json
   const { version } = JSON.parse(readFileSync(installation.packageJson, 'utf8')) as {
     version: string;
   }; // our own file

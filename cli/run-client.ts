@@ -1,5 +1,6 @@
 /** Starting a run, joining one that is open, and following it to its end. */
 import {
+  ServiceError,
   WorkflowFailedError,
   WorkflowIdConflictPolicy,
   WorkflowNotFoundError,
@@ -13,6 +14,8 @@ import { RUN_QUERY, type RunInput, type RunView } from '../contracts/engine.js';
 export type RunEnd = 'success' | 'failed' | 'cancelled' | 'interrupted';
 
 const POLL_MS = 500;
+/** A server that does not answer for this long is given up. */
+const PATIENCE_MS = 60_000;
 
 /** Starts a run; one that is open under the same id is joined instead. */
 export async function startOrJoin(
@@ -51,16 +54,7 @@ export async function followRun(
       say(`${seconds} s  ${line}${note === '' || total > 1 ? '' : `  (${note})`}`);
     }
   };
-  const end = handle.result().then(
-    (): RunEnd => 'success',
-    (error: unknown): RunEnd => {
-      if (!(error instanceof WorkflowFailedError)) throw error;
-      const cause = error.cause;
-      if (cause?.name === 'CancelledFailure') return 'cancelled';
-      say(cause?.message ?? error.message);
-      return 'failed';
-    },
-  );
+  const end = endOf(handle, say);
   for (;;) {
     const tick = sleep(POLL_MS).then(() => undefined);
     const result = await Promise.race([end, tick]);
@@ -70,6 +64,34 @@ export async function followRun(
     if (view !== undefined) tell(view);
     if (result !== undefined) return result;
   }
+}
+
+/** The end of a run; a server that is away for a moment is waited for. */
+async function endOf(handle: WorkflowHandle, say: (line: string) => void): Promise<RunEnd> {
+  let heardMs = Date.now();
+  for (;;) {
+    try {
+      await handle.result();
+      return 'success';
+    } catch (error) {
+      if (error instanceof WorkflowFailedError) {
+        if (error.cause?.name === 'CancelledFailure') return 'cancelled';
+        say(error.cause?.message ?? error.message);
+        return 'failed';
+      }
+      const away = error instanceof ServiceError && Date.now() - heardMs < PATIENCE_MS;
+      if (!away) throw error;
+      await sleep(POLL_MS);
+      if (await answers(handle)) heardMs = Date.now();
+    }
+  }
+}
+
+function answers(handle: WorkflowHandle): Promise<boolean> {
+  return handle.describe().then(
+    () => true,
+    () => false,
+  );
 }
 
 async function isOpen(client: Client, workflowId: string): Promise<boolean> {

@@ -43,7 +43,7 @@ export const ingest = dag(
   'ingest',
   {
     description: 'Ingests flow files and brings the tables computed from them up to date.',
-    params: { inputs: [] as string[] },
+    params: { inputs: [] as string[] }, // an empty array has no type of element
   },
   (d) => {
     const { sources, parsed } = ingestFlows(d, d.params.inputs);

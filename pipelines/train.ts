@@ -71,7 +71,7 @@ export const train = dag(
     params: {
       split: null as unknown as Split, // given by whoever runs it
       preset: null as unknown as Preset, // the same
-      parts: [] as Tasks['evaluateModel']['input']['parts'],
+      parts: [] as Tasks['evaluateModel']['input']['parts'], // what an empty array does not say
     },
   },
   (d) => {

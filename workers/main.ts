@@ -56,7 +56,7 @@ async function main(): Promise<void> {
         // heartbeats are throttled to .8 of their timeout otherwise, and a cancel is heard by heartbeat
         maxHeartbeatThrottleInterval: '2s',
         defaultHeartbeatThrottleInterval: '2s',
-        maxConcurrentActivityTaskExecutions: SLOTS[queue as Queue] ?? 1,
+        maxConcurrentActivityTaskExecutions: SLOTS[queue as Queue] ?? 1, // an unknown name has no slots of its own
         shutdownGraceTime: '3s',
         ...(queue === 'control' && { workflowBundle: { codePath: installation.workflowBundle } }),
       }),

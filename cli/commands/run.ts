@@ -52,7 +52,7 @@ function addParam(text: string, params: Record<string, Json>): Record<string, Js
 
 function parseValue(text: string): Json {
   try {
-    return JSON.parse(text) as Json;
+    return JSON.parse(text) as Json; // what JSON.parse can give
   } catch {
     return text; // not JSON: the text itself
   }

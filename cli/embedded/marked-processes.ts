@@ -15,7 +15,7 @@ export function markedEnvironment(home: string, name: string): Record<string, st
 }
 
 /** Processes of this user with the mark, those that are ending included, zombies left out. */
-function markedProcesses(home: string, name: string): number[] {
+export function markedProcesses(home: string, name: string): number[] {
   const mark = `${MARK}=${name}@${home}`;
   return readdirSync('/proc')
     .map(Number)

@@ -47,7 +47,8 @@ export async function startServer(layout: HomeLayout, spec: ServerSpec): Promise
   await endMarkedProcesses(layout.home, spec.name);
   const ports: Record<string, number> = {};
   for (const [use, wished] of Object.entries(spec.ports)) {
-    ports[use] = await freePort(wished, Object.values(ports));
+    // the ports it had, so that whoever knows its address finds it there again
+    ports[use] = await freePort(left?.ports[use] ?? wished, Object.values(ports));
   }
   await mkdir(layout.logs, { recursive: true });
   const logFile = join(layout.logs, `${spec.name}.log`);

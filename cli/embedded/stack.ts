@@ -7,6 +7,7 @@ import { installation } from '../../activities/installation.js';
 import type { HomeLayout } from '../../contracts/home.js';
 import type { JsonObject } from '../../contracts/json.js';
 import { temporalConfig } from '../../temporal.config.js';
+import { keepAlive } from './keep-alive.js';
 import { startMlflow } from './mlflow-server.js';
 import { endMarkedProcesses } from './marked-processes.js';
 import { startTemporal } from './temporal-server.js';
@@ -70,11 +71,25 @@ async function start(
     ],
     onRestart: (reason) => say(`the worker ended (${reason}); starting it again`),
   });
+  const stopWatching = keepAlive(
+    [
+      {
+        record: temporal.record,
+        restart: async () => (await startTemporal(layout, installation.temporal)).record,
+      },
+      {
+        record: mlflow.record,
+        restart: async () => (await startMlflow(layout, installation.mlflow)).record,
+      },
+    ],
+    say,
+  );
   return {
     client,
     temporalUi: temporal.uiUrl,
     mlflowUrl: mlflow.url,
     async stop() {
+      await stopWatching();
       await worker.stop();
       await client.connection.close();
       await endServers(layout);

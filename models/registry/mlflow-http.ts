@@ -22,7 +22,7 @@ export interface MlflowOptions {
   readonly timeoutMs?: number;
 }
 
-/** One call; `idempotent` calls are retried after 429, 5xx and a lost connection. */
+/** One call; `idempotent` calls are retried after 429, 5xx, a lost connection and a race in the server's database. */
 export interface MlflowCall {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT';
   readonly path: string;
@@ -41,7 +41,7 @@ export class MlflowRejection extends PipelineError {
   readonly mlflowCode: string;
 
   constructor(call: MlflowCall, status: number, answer: { code: string; message: string }) {
-    const isRetryable = isTransient(status);
+    const isRetryable = isTransient(status) || DATABASE_RACE.test(answer.message);
     super({
       code: isRetryable ? 'MLFLOW_HTTP' : 'MLFLOW_REJECTED',
       found: `${call.method} ${call.path}: ${status} ${answer.code} ${answer.message}`.trim(),
@@ -159,6 +159,12 @@ export class MlflowHttp {
     return init;
   }
 }
+
+/**
+ * Two callers wrote the same row at once (two trainings log the same data set), or the database was
+ * locked. MLflow answers 400 as for a wrong request, but the next try finds the row there.
+ */
+const DATABASE_RACE = /IntegrityError|UniqueViolation|database is locked/;
 
 function isTransient(status: number): boolean {
   return status === 408 || status === 429 || status >= 500;

@@ -89,6 +89,7 @@ function opBackend(tf: Tensorflow): OpBackend {
 
 /** An int64 scalar for an op: tfjs has no such type, tfjs-node has it inside (hence the exact pin). */
 export function int64Scalar(value: number): unknown {
+  // an internal file without declarations
   const { Int64Scalar } = require('@tensorflow/tfjs-node/dist/int64_tensors.js') as {
     Int64Scalar: new (value: number) => unknown;
   }; // an internal module of 4.22.0 without types of its own path

@@ -1,12 +1,12 @@
 /** The built `sentinel` command on a temporary home: what a user starts, and what it leaves running. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installation } from '../../activities/installation.js';
+import { markedProcesses } from '../../cli/embedded/marked-processes.js';
 import { startTicksOf } from '../../cli/embedded/process-record.js';
 import { homeLayout, type HomeLayout } from '../../contracts/home.js';
 import type { UpDocument } from '../../contracts/report.js';
@@ -63,7 +63,7 @@ export async function createHome({ flows = true } = {}): Promise<TestHome> {
   }
 
   function processes(): number[] {
-    return pidsWith(`@${layout.home}`);
+    return ['temporal', 'mlflow', 'worker'].flatMap((name) => markedProcesses(layout.home, name));
   }
 
   return {
@@ -128,21 +128,4 @@ function parse(text: string): UpDocument | undefined {
   } catch {
     return undefined; // not all of it yet
   }
-}
-
-/** Processes whose environment has a mark of this home; zombies have none. */
-function pidsWith(mark: string): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => Number.isInteger(pid))
-    .filter((pid) => {
-      try {
-        const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
-        return environment.some(
-          (line) => line.startsWith('SENTINEL_PROCESS=') && line.endsWith(mark),
-        );
-      } catch {
-        return false; // gone, or another user's
-      }
-    });
 }

@@ -37,6 +37,7 @@ function fusedLstm(tf: Tensorflow, x: Tensor3D, weights: Tensor, bias: Tensor): 
   const [T, N] = x.shape;
   const U = bias.size / 4;
   const operation = tf.customGrad((...inputs) => {
+    // tfjs declares tensors only, and appends its function that saves tensors
     const [input, w, b, save] = inputs as unknown as [
       Tensor,
       Tensor,

@@ -24,6 +24,15 @@ const create: MlflowCall = {
 const busy = (status: number) => new Response('{}', { status });
 const reset = () =>
   Object.assign(new TypeError('fetch failed'), { cause: new Error('ECONNRESET') });
+/** As MLflow 3.17 answers `runs/log-inputs` when two runs log the same data set at once. */
+const raced = () =>
+  Response.json(
+    {
+      error_code: 'BAD_REQUEST',
+      message: '(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.digest',
+    },
+    { status: 400 },
+  );
 const anything = z.object({ ok: z.boolean().default(true) });
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -38,6 +47,7 @@ describe('a call to MLflow', () => {
     ['429', [busy(429)]],
     ['503 twice', [busy(503), busy(503)]],
     ['a lost connection', [reset()]],
+    ['a row that another caller wrote at the same time', [raced()]],
   ])('is repeated after %s when that is safe', async (_, answers) => {
     const { http, calls } = serverThat(...answers);
     expect(await http.json(read, anything)).toEqual({ ok: true });
