@@ -18,7 +18,9 @@ export function createLifecycleActivities({ layout, mlflow }: ActivityDependenci
         db,
         tablesRoot: layout.tables,
         schema: DECISIONS,
-        rows: [{ key, ...decision, evidence: JSON.stringify(evidence), at: new Date(atMs) }],
+        rows: [
+          { key, ...decision, evidence: JSON.stringify(evidence), decided_at: new Date(atMs) },
+        ],
         stagingDir: join(layout.staging, 'decisions'),
         txn: { appId: `decision/${key}`, version: 1 },
       }).finally(() => db.close());

@@ -80,7 +80,7 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
        FROM decisions gate
        JOIN decisions why ON why.kind = 'retrain' AND why.key = replace(gate.key, '/' || gate.kind, '/retrain')
        LEFT JOIN decisions done ON done.kind = 'promoted' AND done.key = replace(gate.key, '/' || gate.kind, '/promoted')
-       WHERE gate.kind IN ('promote', 'keep') ORDER BY gate.at`,
+       WHERE gate.kind IN ('promote', 'keep') ORDER BY gate.decided_at`,
     );
     return rows.map((row) => {
       // written by the policy in domain/lifecycle

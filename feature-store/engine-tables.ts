@@ -88,8 +88,8 @@ export const DECISIONS: TableSchema = {
     { name: 'kind', type: 'string' },
     { name: 'reason', type: 'string' },
     { name: 'evidence', type: 'string' },
-    { name: 'at', type: 'timestamp' },
+    { name: 'decided_at', type: 'timestamp' },
   ],
   partitionColumns: [],
-  statsColumns: ['at'],
+  statsColumns: ['decided_at'],
 };

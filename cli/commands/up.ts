@@ -120,9 +120,13 @@ async function inputFolder(
   return layout.generated;
 }
 
+/** A file of a local day or week starts up to hours before that day in UTC; half a day later lies in it. */
+const HALF_A_DAY_MS = 12 * 3_600_000;
+
 /** The partition of the main job: the newest week in which an input file starts. */
 async function newestWeek(input: string): Promise<string> {
-  return isoWeekOf((await newestFirstTime([input])) ?? new Date(0));
+  const first = await newestFirstTime([input]);
+  return isoWeekOf(new Date((first?.getTime() ?? 0) + HALF_A_DAY_MS));
 }
 
 /** A preset by name, or from a file of the user's own. */

@@ -1,4 +1,5 @@
 /** One `up` per home: the record of the `up` that holds it. */
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
@@ -12,7 +13,7 @@ import { isAlive, recordOf, type ProcessRecord } from './process-record.js';
  */
 export async function lockHome(layout: HomeLayout): Promise<() => Promise<void>> {
   const lock = join(layout.processes, 'up.json');
-  const own = join(layout.processes, `.up.${process.pid}`);
+  const own = join(layout.processes, `.up.${randomUUID()}`);
   await mkdir(layout.processes, { recursive: true });
   await writeFile(own, JSON.stringify(recordOf({ name: 'up', pid: process.pid, ports: {} })));
   try {
@@ -36,7 +37,7 @@ async function linked(from: string, to: string): Promise<boolean> {
 
 /** Takes the lock of a dead holder away. */
 async function clearStale(layout: HomeLayout, lock: string): Promise<void> {
-  const aside = `${lock}.${process.pid}`;
+  const aside = `${lock}.${randomUUID()}`;
   refuseLive(layout, await holderOf(lock));
   try {
     await rename(lock, aside);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PipelineError } from '../../contracts/errors.js';
 import type { HomeLayout } from '../../contracts/home.js';
+import { portHolder } from './listeners.js';
 import { endMarkedProcesses, markedEnvironment } from './marked-processes.js';
 import {
   endProcess,
@@ -45,13 +46,60 @@ export async function startServer(layout: HomeLayout, spec: ServerSpec): Promise
   }
   // one without a record holds the database open: its `up` was killed before it could write one
   await endMarkedProcesses(layout.home, spec.name);
+  await mkdir(layout.logs, { recursive: true });
+  for (let tries = 1; ; tries += 1) {
+    const outcome = await startOnFreePorts(layout, spec);
+    if (outcome !== 'ports-taken') return outcome;
+    if (tries === MAX_TRIES)
+      throw noPorts(`the free ports of ${spec.name} were taken ${tries} times`);
+  }
+}
+
+/** Two homes that start at once may choose the same ports; one of them has to choose again. */
+const MAX_TRIES = 5;
+
+async function startOnFreePorts(
+  layout: HomeLayout,
+  spec: ServerSpec,
+): Promise<ProcessRecord | 'ports-taken'> {
   const ports: Record<string, number> = {};
   for (const [use, wished] of Object.entries(spec.ports)) {
-    // the ports it had, so that whoever knows its address finds it there again
-    ports[use] = await freePort(left?.ports[use] ?? wished, Object.values(ports));
+    ports[use] = await freePort(wished, Object.values(ports));
   }
-  await mkdir(layout.logs, { recursive: true });
+  const holders = (): string[] =>
+    Object.values(ports).map((port) => portHolder(layout.home, spec.name, port));
   const logFile = join(layout.logs, `${spec.name}.log`);
+  const record = await spawnServer(layout, spec, ports, logFile);
+  const deadline = Date.now() + (spec.startTimeoutMs ?? 60_000);
+  for (;;) {
+    if (holders().includes('other')) {
+      await endProcess(layout.processes, record);
+      await endMarkedProcesses(layout.home, spec.name);
+      return 'ports-taken';
+    }
+    if (await spec.isReady(ports)) {
+      // whose answer was it?
+      if (holders().every((holder) => holder === 'ours')) return record;
+    } else if (!isAlive(record) || Date.now() >= deadline) {
+      const state = isAlive(record) ? 'does not answer' : 'ended at once';
+      await endProcess(layout.processes, record);
+      throw new PipelineError({
+        code: 'SERVER_NOT_READY',
+        file: logFile,
+        found: `${spec.name} ${state}; its log ends with:\n${await lastLines(logFile)}`,
+        fix: 'see the log; `sentinel doctor` says whether the part itself works',
+      });
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function spawnServer(
+  layout: HomeLayout,
+  spec: ServerSpec,
+  ports: ProcessRecord['ports'],
+  logFile: string,
+): Promise<ProcessRecord> {
   const log = await open(logFile, 'a');
   const child = spawn(spec.command, [...spec.args(ports)], {
     detached: true, // a group of its own: Ctrl-C is ours to handle, and workers of the server end with it
@@ -63,27 +111,11 @@ export async function startServer(layout: HomeLayout, spec: ServerSpec): Promise
     child.once('spawn', resolve);
     child.once('error', reject);
   }).finally(() => log.close());
-  const record = await writeRecord(layout.processes, {
+  return writeRecord(layout.processes, {
     name: spec.name,
     pid: child.pid!, // spawned, so it has one
     ports,
   });
-  const deadline = Date.now() + (spec.startTimeoutMs ?? 60_000);
-  while (!(await spec.isReady(ports))) {
-    if (isAlive(record) && Date.now() < deadline) {
-      await sleep(POLL_MS);
-      continue;
-    }
-    const state = isAlive(record) ? 'does not answer' : 'ended at once';
-    await endProcess(layout.processes, record);
-    throw new PipelineError({
-      code: 'SERVER_NOT_READY',
-      file: logFile,
-      found: `${spec.name} ${state}; its log ends with:\n${await lastLines(logFile)}`,
-      fix: 'see the log; `sentinel doctor` says whether the part itself works',
-    });
-  }
-  return record;
 }
 
 /** True when a GET is answered with 2xx. */
@@ -100,11 +132,11 @@ async function freePort(wished: number, taken: readonly number[]): Promise<numbe
   for (let port = wished; port < wished + 1_000; port += 1) {
     if (!taken.includes(port) && (await canListen(port))) return port;
   }
-  throw new PipelineError({
-    code: 'SERVER_NOT_READY',
-    found: `no free port from ${wished} to ${wished + 999}`,
-    fix: 'end what occupies them',
-  });
+  throw noPorts(`no free port from ${wished} to ${wished + 999}`);
+}
+
+function noPorts(found: string): PipelineError {
+  return new PipelineError({ code: 'SERVER_NOT_READY', found, fix: 'end what occupies them' });
 }
 
 function canListen(port: number): Promise<boolean> {

@@ -168,5 +168,5 @@ async function signalsHeard(): Promise<number> {
 }
 
 function decisions() {
-  return engine.rows(`SELECT * FROM decisions WHERE model = '${model}' ORDER BY decisions.at`);
+  return engine.rows(`SELECT * FROM decisions WHERE model = '${model}' ORDER BY decided_at`);
 }
