@@ -8,6 +8,7 @@ import { ERROR_CODES, PipelineError, type ErrorCode } from '../contracts/errors.
 import type { TaskContext } from '../contracts/engine.js';
 import { taskContracts, type TaskName, type Tasks } from '../contracts/schemas/tasks.js';
 import { contractHash } from './catalogue.js';
+import { withHeartbeats } from './heartbeats.js';
 
 /** A task's code: plain data in, plain data out. */
 export type TaskCode<K extends TaskName> = (
@@ -43,7 +44,8 @@ function checked(name: TaskName, code: UntypedCode): UntypedCode {
           fix: 'start the run anew on the latest plan, or bring back workers of the old version',
         });
       }
-      const result = await code(parse(name, 'TASK_INPUT_INVALID', input, value), run);
+      const parsed = parse(name, 'TASK_INPUT_INVALID', input, value);
+      const result = await withHeartbeats(() => code(parsed, run));
       return parse(name, 'TASK_OUTPUT_INVALID', output, result);
     } catch (error) {
       throw toFailure(error);

@@ -1,6 +1,5 @@
-/** The plans of this code: every DAG compiled against the catalogue, with this installation's defaults. */
+/** The plans of this code: every DAG compiled against the catalogue. */
 import { readFileSync } from 'node:fs';
-import type { JsonObject } from '../contracts/json.js';
 import { compile } from '../dag/compile.js';
 import type { Plan } from '../dag/plan.js';
 import { dags, nativeWorkflows } from '../pipelines/index.js';
@@ -12,13 +11,13 @@ import { installation } from './installation.js';
  *
  * @throws PipelineError what `compile` finds wrong with a DAG
  */
-export function compiledPlans(params: JsonObject = {}): Map<string, Plan> {
+export function compiledPlans(): Map<string, Plan> {
   const catalogue = activityCatalogue();
   const workflowTypes = [...Object.keys(dags), ...nativeWorkflows];
   return new Map(
     Object.entries(dags).map(([id, dag]) => [
       id,
-      compile(dag, { catalogue, codeVersion: codeVersion(), params, workflowTypes }),
+      compile(dag, { catalogue, codeVersion: codeVersion(), workflowTypes }),
     ]),
   );
 }

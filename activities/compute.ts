@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { activityInfo, Context } from '@temporalio/activity';
 import { PipelineError, type Fault } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
+import { tellProgress } from './heartbeats.js';
 import type { JobInput, JobName, JobOutput } from './jobs/index.js';
 
 /** What a child hears first. */
@@ -55,7 +56,6 @@ export interface Compute {
   ): Promise<R>;
 }
 
-const HEARTBEAT_MS = 2_000;
 /** A child may use this long to end by itself before it is killed. */
 const GRACE_MS = 1_000;
 
@@ -64,17 +64,13 @@ export function createCompute({ layout, setupDir, entry }: ComputeOptions): Comp
   return async (job, input, commit) => {
     const stagingDir = stagingDirOf(layout);
     await mkdir(stagingDir, { recursive: true });
-    const context = Context.current();
-    let detail: string = job;
-    // to the end of the commit: uploads may take longer than a missing heartbeat is forgiven
-    const heartbeat = setInterval(() => context.heartbeat(detail), HEARTBEAT_MS);
+    tellProgress(job);
     try {
       const request = { job, input, home: layout.home, setupDir, stagingDir };
-      const output = await runChild(entry, request, (progress) => (detail = progress));
-      detail = `${job}: committing`;
+      const output = await runChild(entry, request);
+      tellProgress(`${job}: committing`);
       return await commit({ output: output as JobOutput<typeof job>, stagingDir }); // the job's own type
     } finally {
-      clearInterval(heartbeat);
       await rm(stagingDir, { recursive: true, force: true });
       // the task's folder; another try of the task may have its own folder in it
       await rmdir(dirname(stagingDir)).catch(() => undefined);
@@ -93,11 +89,8 @@ function stagingDirOf(layout: HomeLayout): string {
   return join(layout.staging, folder, String(activityInfo().attempt));
 }
 
-async function runChild(
-  entry: string,
-  request: ComputeRequest,
-  onProgress: (detail: string) => void,
-): Promise<unknown> {
+async function runChild(entry: string, request: ComputeRequest): Promise<unknown> {
+  const context = Context.current();
   const child = fork(entry, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // idle OpenMP threads sleep: with busy cores, spinning makes a run many times slower
@@ -106,7 +99,7 @@ async function runChild(
   try {
     const reply = new Promise<unknown>((resolve, reject) => {
       child.on('message', (message: ComputeReply) => {
-        if (message.kind === 'progress') onProgress(message.detail);
+        if (message.kind === 'progress') tellProgress(message.detail, context);
         else if (message.kind === 'done') resolve(message.output);
         else if (message.kind === 'fault') reject(new PipelineError(message.fault));
         else reject(childFailed(request.job, message.message));
@@ -119,7 +112,7 @@ async function runChild(
       child.once('error', reject);
     });
     child.send(request);
-    return await Promise.race([reply, Context.current().cancelled]);
+    return await Promise.race([reply, context.cancelled]);
   } finally {
     await end(child);
   }

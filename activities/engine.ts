@@ -3,7 +3,7 @@ import type { ClosedRun } from '../contracts/engine.js';
 import { PipelineError } from '../contracts/errors.js';
 import type { JsonObject } from '../contracts/json.js';
 import type { RunRecord } from '../dag/fold.js';
-import { checkParams } from '../dag/params.js';
+import { resolveParams } from '../dag/params.js';
 import { lastEndedWeek } from '../dag/partitions.js';
 import type { Plan } from '../dag/plan.js';
 import type { PlanStore } from './plan-store.js';
@@ -13,13 +13,15 @@ import type { RunHistory } from './run-history.js';
 export interface EngineDependencies {
   readonly plans: PlanStore;
   readonly history: RunHistory;
+  /** Defaults of DAG parameters in this installation. */
+  readonly params: JsonObject;
 }
 
 /** The engine's activities over one plan store and one history. */
-export function createEngineActivities({ plans, history }: EngineDependencies) {
+export function createEngineActivities({ plans, history, params }: EngineDependencies) {
   return {
     /**
-     * The plan to run, and its hash.
+     * The plan to run, its hash, and all parameters of the run.
      *
      * @throws PipelineError DAG_UNKNOWN, PLAN_NOT_FOUND, DAG_BAD_PARAM
      */
@@ -27,13 +29,12 @@ export function createEngineActivities({ plans, history }: EngineDependencies) {
       dag: string;
       planHash: string | null;
       params: JsonObject;
-    }): Promise<{ plan: Plan; hash: string }> {
+    }): Promise<{ plan: Plan; hash: string; params: JsonObject }> {
       const resolved =
         request.planHash === null
           ? await plans.latest(request.dag)
           : { plan: await plans.read(request.planHash), hash: request.planHash };
-      checkParams(resolved.plan, request.params);
-      return resolved;
+      return { ...resolved, params: resolveParams(resolved.plan, params, request.params) };
     },
 
     /** Writes a closed run to `runs` and `task_runs`; the same run again changes nothing. */

@@ -1,12 +1,13 @@
 /** Every activity a worker serves, made from what it depends on. */
 import type { Client } from '@temporalio/client';
+import type { JsonObject } from '../contracts/json.js';
 import type { HomeLayout } from '../contracts/home.js';
 import type { Plan } from '../dag/plan.js';
 import { MlflowClient } from '../models/registry/mlflow-client.js';
 import { checkedActivities, toFailure } from './checked.js';
 import { createCompute, type Compute } from './compute.js';
 import { createEngineActivities } from './engine.js';
-import { heartbeating } from './heartbeating.js';
+import { cancellable } from './heartbeats.js';
 import { ingestTasks } from './ingest.js';
 import { createLifecycleActivities } from './lifecycle.js';
 import { monitoringTasks } from './monitoring.js';
@@ -31,6 +32,8 @@ export interface WorkerSetting {
   readonly computeEntry: string;
   readonly mlflowUrl: string;
   readonly temporal: Client;
+  /** Defaults of DAG parameters: where the input lies, which preset. @default none */
+  readonly params?: JsonObject;
   /** The newest plan of each DAG, by id. */
   readonly plans: ReadonlyMap<string, Plan>;
 }
@@ -49,6 +52,7 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
   const engine = createEngineActivities({
     plans: planStore(layout.plans, plans),
     history: runHistory(layout, temporal),
+    params: setting.params ?? {},
   });
   return {
     ...withCodes(engine),
@@ -68,7 +72,7 @@ function withCodes(activities: Record<string, Activity>): Record<string, Activit
     Object.entries(activities).map(([name, activity]) => [
       name,
       (...args: never[]) =>
-        heartbeating(name, () => activity(...args)).catch((error: unknown) => {
+        cancellable(name, () => activity(...args)).catch((error: unknown) => {
           throw toFailure(error);
         }),
     ]),

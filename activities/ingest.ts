@@ -10,7 +10,7 @@ import { staleWeeks } from '../feature-store/stale-weeks.js';
 import { FLOWS, tableFolder } from '../feature-store/tables.js';
 import type { TaskCodes } from './checked.js';
 import type { ActivityDependencies } from './index.js';
-import { heartbeating } from './heartbeating.js';
+import { cancellable } from './heartbeats.js';
 import { taskKey } from './compute.js';
 
 type ParsedFile = Tasks['parseFlows']['output'];
@@ -44,7 +44,7 @@ export function ingestTasks({ layout, compute }: ActivityDependencies) {
     noop: async ({ value }) => ({ value }),
 
     listSources: async ({ inputs }) => {
-      const { flows, ignored, faults } = await heartbeating('reading headers', () =>
+      const { flows, ignored, faults } = await cancellable('reading headers', () =>
         listSources(inputs),
       );
       return {
@@ -56,9 +56,11 @@ export function ingestTasks({ layout, compute }: ActivityDependencies) {
 
     /** A file goes in whole or not at all; a file that cannot be read is a fault of the data, not of the run. */
     parseFlows: async ({ file }): Promise<ParsedFile> => {
-      const known = await findIngested(tablesRoot, file.sha256);
+      const known = await findIngested(tablesRoot, file);
       if (known !== undefined) {
-        return { ...known, file: file.path, faults: [], flows: await flowsVersion(tablesRoot) };
+        const { faults, ...rows } = known;
+        const flows = await flowsVersion(tablesRoot);
+        return { ...rows, file: file.path, faults: [...faults], flows };
       }
       try {
         return await compute('parseFlows', { source: file }, async ({ output: parsed }) => {

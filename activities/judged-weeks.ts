@@ -1,21 +1,22 @@
 /** Which weeks there are to judge, and which have been. */
 import type { HomeLayout } from '../contracts/home.js';
 import type { Preset } from '../contracts/schemas/values.js';
+import { isoWeekOf } from '../dag/partitions.js';
 import type { Snapshot } from '../feature-store/delta/snapshot.js';
 import { FeatureDb, quote } from '../feature-store/duckdb.js';
-import { DRIFT_SCORES } from '../feature-store/engine-tables.js';
+import { RUNS } from '../feature-store/engine-tables.js';
 import { queryTables, tableNames } from '../feature-store/query-tables.js';
 import { weekRows } from '../feature-store/week-rows.js';
 
-/** Partitions with drift scores, of any version of the model. */
-export async function judgedWeeks(layout: HomeLayout, model: string): Promise<Set<string>> {
-  if (!(await tableNames(layout.tables)).includes(DRIFT_SCORES.name)) return new Set();
+/** Partitions for which a run of the DAG has succeeded. A run that failed half-way does not count. */
+export async function succeededPartitions(layout: HomeLayout, dag: string): Promise<Set<string>> {
+  if (!(await tableNames(layout.tables)).includes(RUNS.name)) return new Set();
   const db = await FeatureDb.open({ threads: 1 });
   try {
     const { rows } = await queryTables({
       db,
       tablesRoot: layout.tables,
-      sql: `SELECT DISTINCT partition FROM drift_scores WHERE model = ${quote(model)}`,
+      sql: `SELECT DISTINCT partition FROM runs WHERE dag = ${quote(dag)} AND state = 'success'`,
     });
     return new Set(rows.map((row) => String(row['partition'])));
   } finally {
@@ -23,12 +24,13 @@ export async function judgedWeeks(layout: HomeLayout, model: string): Promise<Se
   }
 }
 
-/** All weeks of the feature table, and those with enough rows; oldest first. */
+/** All weeks of the feature table, and those that have ended and have enough rows; oldest first. */
 export function usableWeeks(
   features: Snapshot,
   { minRowsPerWeek }: Preset,
 ): { weeks: string[]; usable: string[] } {
   const weeks = weekRows(features);
-  const usable = weeks.filter(({ rows }) => rows >= minRowsPerWeek);
+  const current = isoWeekOf(new Date());
+  const usable = weeks.filter(({ week, rows }) => week < current && rows >= minRowsPerWeek);
   return { weeks: weeks.map(({ week }) => week), usable: usable.map(({ week }) => week) };
 }

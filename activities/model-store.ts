@@ -92,8 +92,8 @@ export async function recordScores(
   await mlflow.models.setVersionTags(
     model.name,
     model.version,
-    Object.fromEntries(tags) as Record<string, string>,
-  ); // text by text
+    Object.fromEntries(tags) as Record<string, string>, // text by text
+  );
   const known = await mlflow.models.getVersion(model.name, model.version);
   const lines = (known === undefined ? [] : scoresOf(known)).map(
     ({ partition, rows, macroF1, accuracy }) =>
@@ -101,11 +101,13 @@ export async function recordScores(
   );
   const head = ['| scored on | flows | macro-F1 | accuracy |', '| --- | --- | --- | --- |'];
   await mlflow.models.describeVersion(model.name, model.version, [...head, ...lines].join('\n'));
+  // the time of a point is part of its identity: with the run's start, scoring again changes nothing
+  const { startTimeMs } = await mlflow.runs.get(model.mlflowRunId);
   const metrics = scores.flatMap(({ partition, accuracy, macroF1, weightedF1 }) =>
     Object.entries({ accuracy, macroF1, weightedF1 }).map(([name, value]) => ({
       key: `${partition}.${name}`,
       value,
-      timestampMs: Date.now(),
+      timestampMs: startTimeMs,
     })),
   );
   await mlflow.runs.log(model.mlflowRunId, { metrics });

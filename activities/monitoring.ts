@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { PipelineError } from '../contracts/errors.js';
 import {
   DRIFT_SIGNAL,
   lifecycleId,
@@ -22,7 +23,7 @@ import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
 import type { TaskCodes } from './checked.js';
 import { taskKey } from './compute.js';
 import { usableWeeks } from './judged-weeks.js';
-import { heartbeating } from './heartbeating.js';
+import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
 import { fetchModel, recordScores, requireChampion, splitOf } from './model-store.js';
 
@@ -39,7 +40,7 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
 
   return {
     scoreWeek: async ({ week, model }) => {
-      const [champion, local] = await heartbeating(`fetching ${model}`, async () => {
+      const [champion, local] = await cancellable(`fetching ${model}`, async () => {
         const version = await requireChampion(mlflow, model);
         return [version, await fetchModel(mlflow, layout, model, version.version)] as const;
       });
@@ -50,7 +51,10 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
           table: tableFolder(tablesRoot, PREDICTIONS.name),
           schema: PREDICTIONS,
           adds: output.staged,
-          removes: (file) => inWeek(file) && file.tags['model_version'] === champion.version,
+          removes: (file) =>
+            inWeek(file) &&
+            file.tags['model'] === champion.name &&
+            file.tags['model_version'] === champion.version,
           txn: { appId: `predictions/${taskKey()}`, version: 1 },
         });
         if (output.score !== null) await recordScores(mlflow, champion, [output.score]);
@@ -100,22 +104,18 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
         reportHash,
         partition: week,
         rows,
+        preset,
+        policy: preset.policy,
         statistics: scores.flatMap(({ statistic, value, threshold, verdict }) =>
           verdict === 'drifted' && value !== null && threshold !== null
             ? [{ statistic, value, threshold }]
             : [],
         ),
       };
-      const { minRows, minGain } = preset.policy;
-      const input: LifecycleInput = {
-        model,
-        preset,
-        policy: { minRows, f1Tolerance: minGain },
-      };
       await temporal.workflow.signalWithStart('lifecycle', {
         workflowId,
         taskQueue: 'control',
-        args: [input],
+        args: [{ model } satisfies LifecycleInput],
         signal: DRIFT_SIGNAL,
         signalArgs: [report],
         staticSummary: `retrain and promote ${model}`,
@@ -127,11 +127,19 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
       const handle = temporal.workflow.getHandle(workflowId);
       const context = Context.current();
       for (;;) {
-        context.heartbeat(`waiting for ${workflowId}`);
         const outcome = await handle
           .query<Outcome | null, [string]>(OUTCOME_QUERY, reportHash)
           .catch(() => null); // no worker answers at the moment: asked again
         if (outcome !== null) return outcome;
+        const { status } = await handle.describe();
+        if (status.name !== 'RUNNING') {
+          throw new PipelineError({
+            code: 'LIFECYCLE_ENDED',
+            file: workflowId,
+            found: `the workflow is ${status.name} and has decided nothing on report ${reportHash.slice(0, 12)}`,
+            fix: 'see why in the Temporal UI; the next report starts it anew',
+          });
+        }
         await Promise.race([sleep(POLL_MS), context.cancelled]);
       }
     },
@@ -149,11 +157,14 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
 }
 
 /**
- * What a week is compared with: the newest week of the champion's training rows after a retraining,
- * else all of its training rows. Days before a change that the model has learnt are no reference.
+ * What a week is compared with: all of the champion's training rows, or after a retraining the whole of
+ * its newest week. Weeks before a change that the model has learnt are no reference.
  */
-function referenceOf(split: Split): Split['selections']['train'] {
-  const { train } = split.selections;
-  if (train.kind !== 'slices' || train.slices.every(({ days }) => days === null)) return train;
-  return { kind: 'slices', slices: train.slices.filter(({ days }) => days !== null) };
+function referenceOf({ selections, features }: Split) {
+  const { train } = selections;
+  const { version } = features;
+  const newest = train.kind === 'slices' ? train.slices.filter(({ days }) => days !== null) : [];
+  if (newest.length === 0) return { selection: train, version };
+  const slices = newest.map(({ week }) => ({ week, days: null }));
+  return { selection: { kind: 'slices' as const, slices }, version };
 }

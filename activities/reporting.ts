@@ -13,7 +13,7 @@ import { tableFolder } from '../feature-store/tables.js';
 import { readManifest } from '../models/model-folder.js';
 import { ENSEMBLE } from '../pipelines/train.js';
 import type { TaskCodes } from './checked.js';
-import { heartbeating } from './heartbeating.js';
+import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
 import { fetchModel, findChampion, versionsOf } from './model-store.js';
 
@@ -60,11 +60,15 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
     return { name: ENSEMBLE, weights: Object.fromEntries(weights) };
   }
 
+  /** The newest report of each week. */
   async function drift(split: Split | null): Promise<Report['drift']> {
     const rows = await rowsOf(
       DRIFT_SCORES.name,
       `SELECT partition, statistic, value, threshold, verdict FROM drift_scores
-       WHERE model = ${quote(ENSEMBLE)} ORDER BY partition, statistic`,
+       WHERE model = ${quote(ENSEMBLE)}
+       QUALIFY 1 = rank() OVER (
+         PARTITION BY partition ORDER BY model_version::INTEGER DESC, features_version DESC)
+       ORDER BY partition, statistic`,
     );
     if (rows.length > 0) return rows as unknown as DriftScore[]; // the table's own columns
     const partition = split?.test.at(-1) ?? '';
@@ -135,7 +139,7 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
 
   return {
     writeReport: (input) =>
-      heartbeating('reading tables and registry', async () => {
+      cancellable('reading tables and registry', async () => {
         const path = join(layout.reports, `${encodeURIComponent(input.dagRunId)}.json`);
         await mkdir(layout.reports, { recursive: true });
         await writeFile(`${path}.new`, JSON.stringify(await report(input), null, 2));

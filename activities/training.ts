@@ -10,7 +10,7 @@ import { hashJson } from '../dag/plan.js';
 import type { MlflowRun } from '../models/registry/mlflow-runs.js';
 import type { TaskCodes } from './checked.js';
 import { taskKey } from './compute.js';
-import { heartbeating } from './heartbeating.js';
+import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
 import { STAGED } from './jobs/train-model.js';
 import {
@@ -21,10 +21,12 @@ import {
   fetchModel,
   findChampion,
   recordScores,
+  requireChampion,
   splitOf,
 } from './model-store.js';
+import { monitor } from '../pipelines/monitor.js';
 import { ENSEMBLE } from '../pipelines/train.js';
-import { judgedWeeks, usableWeeks } from './judged-weeks.js';
+import { succeededPartitions, usableWeeks } from './judged-weeks.js';
 
 /** The tasks that train, register, score and compare. */
 export function trainingTasks(dependencies: ActivityDependencies) {
@@ -110,9 +112,11 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       const { weeks, usable } = usableWeeks(features, preset);
       const champion = await findChampion(mlflow, ENSEMBLE);
       if (champion !== undefined) {
-        const split = await splitOf(mlflow, champion);
-        const judged = await judgedWeeks(layout, ENSEMBLE);
-        const watch = usable.filter((week) => week > newestWeek(split) && !judged.has(week));
+        const known = newestWeek(await splitOf(mlflow, champion));
+        const judged = await succeededPartitions(layout, monitor.type);
+        const watch = usable.filter((week) => week > known && !judged.has(week));
+        const first = await mlflow.models.getVersion(ENSEMBLE, '1');
+        const split = await splitOf(mlflow, first === undefined ? champion : asModelVersion(first));
         return { split, trainingNeeded: false, parts: [], watch, faults: [] };
       }
       const input = { preset, version: features.version, weeks, usable };
@@ -147,7 +151,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       }),
 
     fitEnsemble: async ({ name, target, members, split, preset }, { planHash }) => {
-      const local = await heartbeating('fetching the members', () =>
+      const local = await cancellable('fetching the members', () =>
         Promise.all(
           members.map((member) => fetchModel(mlflow, layout, member.name, member.version)),
         ),
@@ -180,7 +184,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
     },
 
     registerModel: ({ name, target, kind, mlflowRunId, firstIsChampion }) =>
-      heartbeating(`registering ${name}`, async () => {
+      cancellable(`registering ${name}`, async () => {
         const run = await mlflow.runs.get(mlflowRunId);
         const version = await mlflow.models.ensureModelVersion({
           name,
@@ -196,7 +200,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       }),
 
     evaluateModel: async ({ model, split, parts }) => {
-      const local = await heartbeating(`fetching ${model.name}`, () =>
+      const local = await cancellable(`fetching ${model.name}`, () =>
         fetchModel(mlflow, layout, model.name, model.version),
       );
       const input = { model: local, target: model.target, version: split.features.version, parts };
@@ -218,21 +222,19 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       });
     },
 
-    compareModels: async ({ champion, challenger, partition, selection }) => {
-      const current = await heartbeating('fetching both models', async () => {
-        const found = await findChampion(mlflow, champion);
-        const version = found?.version ?? challenger.version;
+    compareModels: async ({ champion, challenger, partition, selection, features }) => {
+      const current = await cancellable('fetching both models', async () => {
+        const { version } = await requireChampion(mlflow, champion);
         return {
           champion: await fetchModel(mlflow, layout, champion, version),
           challenger: await fetchModel(mlflow, layout, challenger.name, challenger.version),
         };
       });
-      const features = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
       // the rows are a part of the week: a name of their own keeps the scores of whole weeks apart
       const heldOut = `${partition} held out`;
       const input = {
         ...current,
-        version: features?.version ?? 0,
+        version: features.version,
         partition: heldOut,
         selection,
       };

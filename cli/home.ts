@@ -33,9 +33,22 @@ export async function serverPort(
 }
 
 /** A Temporal client of the home's server, or of the one that TEMPORAL_ADDRESS names. */
-export async function connectTemporal(layout: HomeLayout): Promise<Client> {
+async function connectTemporal(layout: HomeLayout): Promise<Client> {
   const address =
     process.env['TEMPORAL_ADDRESS'] ?? `127.0.0.1:${await serverPort(layout, 'temporal', 'grpc')}`;
   const { connection, namespace } = temporalConfig(address);
   return new Client({ connection: await Connection.connect(connection), namespace });
+}
+
+/**
+ * What `use` makes of the home's Temporal server; the connection is closed behind it.
+ *
+ * @throws PipelineError HOME_NOT_RUNNING
+ */
+export async function withTemporal<T>(
+  layout: HomeLayout,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = await connectTemporal(layout);
+  return use(client).finally(() => client.connection.close());
 }

@@ -9,12 +9,13 @@ import {
 } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RUN_QUERY, type RunInput, type RunView } from '../contracts/engine.js';
+import { PipelineError } from '../contracts/errors.js';
 
-/** How waiting for a run ended; `interrupted` leaves the run going. */
+/** How waiting for a run ended; `interrupted`, by the caller's signal, leaves the run going. */
 export type RunEnd = 'success' | 'failed' | 'cancelled' | 'interrupted';
 
 const POLL_MS = 500;
-/** A server that does not answer for this long is given up. */
+/** A server that has not answered for this long, since the first call that failed, is given up. */
 const PATIENCE_MS = 60_000;
 
 /** Starts a run; one that is open under the same id is joined instead. */
@@ -68,7 +69,7 @@ export async function followRun(
 
 /** The end of a run; a server that is away for a moment is waited for. */
 async function endOf(handle: WorkflowHandle, say: (line: string) => void): Promise<RunEnd> {
-  let heardMs = Date.now();
+  let awaySinceMs: number | undefined;
   for (;;) {
     try {
       await handle.result();
@@ -79,12 +80,23 @@ async function endOf(handle: WorkflowHandle, say: (line: string) => void): Promi
         say(error.cause?.message ?? error.message);
         return 'failed';
       }
-      const away = error instanceof ServiceError && Date.now() - heardMs < PATIENCE_MS;
-      if (!away) throw error;
+      if (!(error instanceof ServiceError)) throw error;
+      awaySinceMs ??= Date.now(); // a call that waits for the end fails long after it began
+      if (Date.now() - awaySinceMs >= PATIENCE_MS) throw error;
       await sleep(POLL_MS);
-      if (await answers(handle)) heardMs = Date.now();
+      if (await answers(handle)) awaySinceMs = undefined;
     }
   }
+}
+
+/** What a command says of a run that it waited for and that did not succeed. */
+export function runFailed(id: string, state: RunEnd): PipelineError {
+  return new PipelineError({
+    code: 'DAG_RUN_FAILED',
+    file: id,
+    found: `the run ended as ${state}`,
+    fix: `see the task that failed with \`sentinel runs show ${id}\` or in the Temporal UI; mend it and start again; files that are in the store are not read twice`,
+  });
 }
 
 function answers(handle: WorkflowHandle): Promise<boolean> {

@@ -14,9 +14,6 @@ export const OUTCOME_QUERY = 'outcome';
 /** What a lifecycle is started with. */
 export interface LifecycleInput {
   readonly model: string;
-  /** Handed to the retrain DAG. */
-  readonly preset: JsonObject;
-  readonly policy: { readonly minRows: number; readonly f1Tolerance: number };
 }
 
 /** A drifted week, as the monitor reports it. */
@@ -26,6 +23,14 @@ export interface DriftReport {
   /** ISO week. */
   readonly partition: string;
   readonly rows: number;
+  /** Handed to the retrain DAG, should there be a retraining. */
+  readonly preset: JsonObject;
+  /** By which this report and all later ones are judged. */
+  readonly policy: {
+    readonly minRows: number;
+    readonly minGain: number;
+    readonly minHeldOutRows: number;
+  };
   readonly statistics: readonly {
     readonly statistic: string;
     readonly value: number;

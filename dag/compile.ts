@@ -2,7 +2,6 @@
  * From a declaration to a plan. Every fault of the DAG is found in one go, each with its mend.
  */
 import { PipelineError, describeFault, type Fault } from '../contracts/errors.js';
-import type { JsonObject } from '../contracts/json.js';
 import type { Queue } from '../contracts/queues.js';
 import type { Dag, DeclaredTask } from './declare.js';
 import { tasksRead } from './expression.js';
@@ -22,8 +21,6 @@ export interface ActivityCatalogue {
 export interface CompileOptions {
   readonly catalogue: ActivityCatalogue;
   readonly codeVersion: string;
-  /** Defaults of this installation; they replace those of the declaration where names agree. */
-  readonly params?: JsonObject;
   /** Workflow types that tasks may run: the other DAGs and the native workflows. */
   readonly workflowTypes: readonly string[];
 }
@@ -52,12 +49,7 @@ export function compile(dag: Dag<never, unknown> | Dag, options: CompileOptions)
     description: declaration.description,
     partitions: declaration.partitions,
     schedule: declaration.schedule,
-    params: Object.fromEntries(
-      Object.entries(declaration.params).map(([name, value]) => [
-        name,
-        options.params?.[name] ?? value,
-      ]),
-    ),
+    params: declaration.params,
     codeVersion: options.codeVersion,
     tasks: inOrder(declaration.tasks).map((task) => planTask(task, options.catalogue)),
     output: declaration.output,

@@ -78,7 +78,7 @@ export interface Step {
   readonly commands: readonly Command[];
 }
 
-/** A run before its first event. Parameters are the plan's defaults overlaid with `params`. */
+/** A run before its first event, with all its parameters. */
 export function newRun(
   plan: Plan,
   run: { dagRunId: string; planHash: string; partition: string; params: JsonObject },
@@ -92,7 +92,6 @@ export function newRun(
   };
   return {
     ...run,
-    params: { ...plan.params, ...run.params },
     state: 'running',
     cancelling: false,
     tasks: Object.fromEntries(plan.tasks.map((task) => [task.id, waiting])),

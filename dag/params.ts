@@ -1,12 +1,22 @@
-/** Checks a run's parameters against the plan's defaults: no unknown name, no other JSON type. */
+/** Parameters of a run: the plan's defaults, overlaid by those of the installation, then by those of the run. */
 import { PipelineError, type Fault } from '../contracts/errors.js';
 import type { Json, JsonObject } from '../contracts/json.js';
 import type { Plan } from './plan.js';
 
-/** @throws PipelineError DAG_BAD_PARAM naming the first wrong parameter */
-export function checkParams(plan: Plan, params: JsonObject): void {
-  const [fault] = Object.entries(params).flatMap(([name, value]) => faultOf(plan, name, value));
+/**
+ * All parameters of a run.
+ *
+ * @param installation defaults of this installation; names that the plan does not declare are left out
+ * @param given by whoever starts the run
+ * @throws PipelineError DAG_BAD_PARAM for an unknown name or another JSON type in `given`
+ */
+export function resolveParams(plan: Plan, installation: JsonObject, given: JsonObject): JsonObject {
+  const [fault] = Object.entries(given).flatMap(([name, value]) => faultOf(plan, name, value));
   if (fault !== undefined) throw new PipelineError(fault);
+  const names = Object.keys(plan.params);
+  return Object.fromEntries(
+    names.map((name) => [name, given[name] ?? installation[name] ?? plan.params[name] ?? null]),
+  );
 }
 
 function faultOf(plan: Plan, name: string, value: Json): Fault[] {

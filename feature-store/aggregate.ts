@@ -46,8 +46,11 @@ async function aggregate(
   };
 }
 
+const MAX_LONG = '9223372036854775807';
+
+// absurd values that each are allowed may sum to more than a long: the week is computed all the same
 const SUMS = ['bytes', 'bytes_rev', 'packets', 'packets_rev']
-  .map((column) => `sum(${column})::BIGINT AS ${column}`)
+  .map((column) => `least(sum(${column}), ${MAX_LONG})::BIGINT AS ${column}`)
   .join(', ');
 
 function computationOf(schema: TableSchema): string {

@@ -4,6 +4,9 @@
  * DuckDB reads and writes Parquet for us and keeps no state of its own: every table lives in a Delta
  * log (`delta/`), so an instance may be opened and closed freely.
  */
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
 import { PipelineError } from '../contracts/errors.js';
 
@@ -13,7 +16,7 @@ export interface FeatureDbOptions {
   readonly threads?: number;
   /** Memory before DuckDB spills, as DuckDB writes it. @default '1GB' */
   readonly memoryLimit?: string;
-  /** Where it spills, absolute. @default DuckDB's own choice, beside the working directory */
+  /** Where it spills, absolute; made when needed. @default a new name below the system's temporary folder */
   readonly tempDirectory?: string;
   /** Folder that holds the installed extensions, absolute; only `loadDelta` needs it. */
   readonly extensionDirectory?: string;
@@ -44,13 +47,16 @@ export class FeatureDb {
 
   /** Opens an instance; the caller closes it. */
   static async open(options: FeatureDbOptions = {}): Promise<FeatureDb> {
-    const { threads = 2, memoryLimit = '1GB', tempDirectory, extensionDirectory } = options;
+    const { threads = 2, memoryLimit = '1GB', extensionDirectory } = options;
+    // spill files of two instances have the same names: each needs a folder of its own
+    const tempDirectory =
+      options.tempDirectory ?? path.join(tmpdir(), `sentinel-spill-${randomUUID()}`);
     const instance = await DuckDBInstance.create(':memory:', {
       threads: String(threads),
       memory_limit: memoryLimit,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
-      ...(tempDirectory !== undefined && { temp_directory: tempDirectory }),
+      temp_directory: tempDirectory,
       ...(extensionDirectory !== undefined && { extension_directory: extensionDirectory }),
     });
     return new FeatureDb(instance, extensionDirectory);

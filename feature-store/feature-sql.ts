@@ -76,7 +76,7 @@ function toSql(formula: FeatureFormula): string {
     case 'ratio':
       return `coalesce(${of} / nullif(${quoteName(formula.by)}, 0)::DOUBLE, 0)`;
     case 'part':
-      return `coalesce(${of} / nullif(${of} + ${quoteName(formula.rest)}, 0)::DOUBLE, 0)`;
+      return `coalesce(${of} / nullif(${of}::DOUBLE + ${quoteName(formula.rest)}, 0), 0)`;
     case 'equals':
       return `CASE WHEN ${of} = ${formula.value} THEN 1 ELSE 0 END`;
     case 'share':

@@ -1,4 +1,4 @@
-/** SQL over every table of a home, each at its newest or a named version: what `sentinel query` runs. */
+/** SQL over the tables of a home, each at its newest or a named version: what `sentinel query` runs. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
@@ -19,12 +19,12 @@ export interface QueryRequest {
 /** The last statement's rows. */
 export interface QueryResult {
   readonly rows: readonly PlainRow[];
-  /** Version of each table that the query could see. */
+  /** Version of each table that the SQL or `asOf` names; of every table when neither names one. */
   readonly versions: Readonly<Record<string, number>>;
 }
 
 /**
- * Runs SQL with each table as a view of its name.
+ * Runs SQL with each table that it names as a view of that name; with all of them when it names none, as `SHOW TABLES`.
  *
  * @throws PipelineError QUERY_INVALID, TABLE_UNKNOWN for a name in `asOf`, TABLE_VERSION_UNKNOWN
  */
@@ -39,9 +39,12 @@ export async function queryTables(request: QueryRequest): Promise<QueryResult> {
         expected: names.join(', ') || 'no table exists yet',
         fix: 'name one of these tables in --as-of TABLE=VERSION',
       });
+  const asked = names.filter(
+    (name) => sql.toLowerCase().includes(name.toLowerCase()) || asOf[name] !== undefined,
+  );
   const versions: Record<string, number> = {};
   return db.session(async (session) => {
-    for (const name of names) {
+    for (const name of asked.length > 0 ? asked : names) {
       const version = asOf[name];
       const snapshot = await readSnapshot(path.join(tablesRoot, name), {
         ...(version !== undefined && { version }),
@@ -57,7 +60,7 @@ export async function queryTables(request: QueryRequest): Promise<QueryResult> {
         {
           code: 'QUERY_INVALID',
           found: rootMessage(cause),
-          expected: `SQL over ${Object.keys(versions).join(', ') || 'no table: none exists yet'}`,
+          expected: `SQL over ${names.join(', ') || 'no table: none exists yet'}`,
           fix: 'correct the statement; `DESCRIBE TABLE_NAME` lists the columns',
         },
         { cause },

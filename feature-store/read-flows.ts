@@ -22,14 +22,7 @@ import { isInWeek } from './derived.js';
 import { quoteList, quoteName, type FeatureDb, type Session } from './duckdb.js';
 import { selectFeatures } from './feature-sql.js';
 import type { ParsedSource } from './ingest/parse-flows.js';
-import {
-  FLOW_FEATURES,
-  FLOWS,
-  isoWeekText,
-  PPI_COLUMNS,
-  PPI_LENGTH,
-  tableFolder,
-} from './tables.js';
+import { FLOW_FEATURES, isoWeekText, PPI_COLUMNS, PPI_LENGTH, tableFolder } from './tables.js';
 
 /** Which flows; conditions are joined by AND. */
 export interface FlowSelection {
@@ -39,10 +32,6 @@ export interface FlowSelection {
   readonly fromMs?: number;
   /** End, exclusive, ms since 1970. */
   readonly toMs?: number;
-  /** ISO weekdays in UTC, 1 = Monday to 7 = Sunday. @default all */
-  readonly isoWeekdays?: readonly number[];
-  /** The first rows in order. @default all */
-  readonly limit?: number;
 }
 
 /** N flows in the order of time_first, source_sha, source_row. */
@@ -128,28 +117,6 @@ export async function readParsedFlowSet(request: {
   }
 }
 
-/** Flows per ISO week and per week and application, from the log alone; weeks ascending. */
-export async function weekCounts(
-  tablesRoot: string,
-): Promise<{ week: string; flows: number; byApp: Record<string, number> }[]> {
-  const snapshot = await readSnapshot(tableFolder(tablesRoot, FLOWS.name));
-  const weeks = new Map<string, { flows: number; byApp: Record<string, number> }>();
-  for (const { partitionValues, rows } of snapshot?.files.values() ?? []) {
-    const week = isoWeekText(
-      Number(partitionValues['iso_year']),
-      Number(partitionValues['iso_week']),
-    );
-    const app = partitionValues['app'] ?? '';
-    const entry = weeks.get(week) ?? { flows: 0, byApp: {} };
-    entry.flows += rows;
-    entry.byApp[app] = (entry.byApp[app] ?? 0) + rows;
-    weeks.set(week, entry);
-  }
-  return [...weeks]
-    .map(([week, entry]) => ({ week, ...entry }))
-    .sort((a, b) => (a.week < b.week ? -1 : 1));
-}
-
 function weekFilter(weeks: readonly string[] | undefined): (file: LiveFile) => boolean {
   if (weeks === undefined) return () => true;
   const filters = weeks.map(isInWeek);
@@ -161,13 +128,10 @@ async function collect(
   features: string,
   selection: FlowSelection,
 ): Promise<FlowSet> {
-  const { fromMs, toMs, isoWeekdays, limit } = selection;
+  const { fromMs, toMs } = selection;
   const conditions = [
     ...(fromMs === undefined ? [] : [`epoch_us(time_first) >= ${Math.round(fromMs * 1000)}`]),
     ...(toMs === undefined ? [] : [`epoch_us(time_first) < ${Math.round(toMs * 1000)}`]),
-    ...(isoWeekdays === undefined
-      ? []
-      : [`isodow(time_first) IN (${[0, ...isoWeekdays].join(', ')})`]),
   ];
   const tabular = TABULAR_FEATURE_NAMES.map(quoteName);
   const arrays = ['ppi_size_bytes', 'ppi_direction', 'ppi_ipt_ms'];
@@ -175,7 +139,7 @@ async function collect(
     SELECT app, category, sni_domain, (iso_year * 100 + iso_week)::INTEGER, epoch_us(time_first) / 1000::DOUBLE,
       source_row::DOUBLE, hash(${[...tabular, ...PPI_COLUMNS].join(', ')}), source_sha, ${arrays.join(', ')}, ${tabular.join(', ')}
     FROM (${features}) ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}
-    ORDER BY time_first, source_sha, source_row ${limit === undefined ? '' : `LIMIT ${limit}`}`);
+    ORDER BY time_first, source_sha, source_row`);
   const chunks: FlowSet[] = [];
   for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0;) {
     chunks.push(readChunk(chunk));

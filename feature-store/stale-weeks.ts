@@ -1,6 +1,6 @@
 /** Which derived weeks no longer match the flows they were computed from. */
 import { AGGREGATE_COMPUTATIONS } from './aggregate.js';
-import { readSnapshot, type Snapshot } from './delta/snapshot.js';
+import { advanceSnapshot, readSnapshot, type Snapshot } from './delta/snapshot.js';
 import { FEATURES_COMPUTATION } from './features.js';
 import { FLOW_FEATURES, FLOWS, isoWeekText, tableFolder } from './tables.js';
 
@@ -22,34 +22,38 @@ interface WeekFiles {
  */
 export async function staleWeeks(tablesRoot: string): Promise<{ week: string; rows: number }[]> {
   const flowsTable = tableFolder(tablesRoot, FLOWS.name);
-  const flows = await readSnapshot(flowsTable);
+  const computed = await computedWeeks(tablesRoot);
+  const versions = [...new Set(computed.flatMap((weeks) => [...weeks.values()]))];
+  const [first, ...later] = versions.sort((a, b) => a - b);
+  let flows = await readSnapshot(flowsTable, { ...(first !== undefined && { version: first }) });
   if (flows === undefined) return [];
-  const now = filesByWeek(flows);
-  const earlier = new Map<number, Map<string, WeekFiles>>([[flows.version, now]]);
-  const at = async (version: number): Promise<Map<string, WeekFiles>> => {
-    const known = earlier.get(version);
-    if (known !== undefined) return known;
-    const snapshot = await readSnapshot(flowsTable, { version });
-    const files = snapshot === undefined ? new Map<string, WeekFiles>() : filesByWeek(snapshot);
-    earlier.set(version, files);
-    return files;
-  };
+  // the log is read once, from the oldest version that is asked for to the newest
+  const at = new Map([[flows.version, filesByWeek(flows)]]);
+  for (const version of later) {
+    flows = await advanceSnapshot(flows, { version });
+    at.set(version, filesByWeek(flows));
+  }
+  const now = filesByWeek(await advanceSnapshot(flows));
 
   const stale = new Set<string>();
-  for (const { name, table } of COMPUTATIONS) {
-    const derived = await readSnapshot(tableFolder(tablesRoot, table));
-    const computed = new Map(
-      [...(derived?.txns ?? [])]
-        .filter(([appId]) => appId.startsWith(`${name}/`))
-        .map(([appId, version]) => [appId.slice(name.length + 1), version]),
-    );
-    for (const week of new Set([...now.keys(), ...computed.keys()])) {
-      const version = computed.get(week);
-      const before = version === undefined ? undefined : (await at(version)).get(week);
+  for (const weeks of computed)
+    for (const week of new Set([...now.keys(), ...weeks.keys()])) {
+      const version = weeks.get(week);
+      const before = version === undefined ? undefined : at.get(version)?.get(week);
       if (version === undefined || !sameFiles(before, now.get(week))) stale.add(week);
     }
-  }
   return [...stale].sort().map((week) => ({ week, rows: now.get(week)?.rows ?? 0 }));
+}
+
+/** For each computation, the version of `flows` that each week was last computed from. */
+async function computedWeeks(tablesRoot: string): Promise<ReadonlyMap<string, number>[]> {
+  const weeks: ReadonlyMap<string, number>[] = [];
+  for (const { name, table } of COMPUTATIONS) {
+    const derived = await readSnapshot(tableFolder(tablesRoot, table));
+    const txns = [...(derived?.txns ?? [])].filter(([appId]) => appId.startsWith(`${name}/`));
+    weeks.push(new Map(txns.map(([appId, version]) => [appId.slice(name.length + 1), version])));
+  }
+  return weeks;
 }
 
 function filesByWeek(snapshot: Snapshot): Map<string, WeekFiles> {

@@ -30,6 +30,7 @@ export const retrain = dag(
         challenger: ensemble,
         partition: week,
         selection: planned.heldOut,
+        features: planned.split.features,
       },
       summary: text`champion against challenger on held-out days of ${week}`,
     });

@@ -4,6 +4,7 @@
  *
  *     node dist/workers/main.js --home DIR --temporal HOST:PORT --mlflow URL [--queues control,io,cpu]
  */
+import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { compiledPlans } from '../activities/compiled-plans.js';
 import { createActivities } from '../activities/index.js';
 import { homeLayout } from '../contracts/home.js';
+import type { Json, JsonObject } from '../contracts/json.js';
 import { QUEUES, type Queue } from '../contracts/queues.js';
 import { temporalConfig } from '../temporal.config.js';
 import { installation } from '../activities/installation.js';
@@ -43,7 +45,8 @@ async function main(): Promise<void> {
     computeEntry: installation.computeEntry,
     mlflowUrl: required('mlflow'),
     temporal: new Client({ connection: await Connection.connect(address), namespace }),
-    plans: compiledPlans(JSON.parse(options.params) as Record<string, never>), // checked by `compile`
+    params: { preset: await defaultPreset(), ...givenParams() },
+    plans: compiledPlans(),
   });
   const connection = await NativeConnection.connect(address);
   const workers = await Promise.all(
@@ -65,6 +68,15 @@ async function main(): Promise<void> {
   process.send?.('ready');
   await Promise.all(workers.map((worker) => worker.run()));
   process.exit(0);
+}
+
+/** The preset of runs that name none. */
+async function defaultPreset(): Promise<Json> {
+  return JSON.parse(await readFile(join(installation.presets, 'full.json'), 'utf8')) as Json; // our own file
+}
+
+function givenParams(): JsonObject {
+  return JSON.parse(options.params) as JsonObject; // each task's schema judges the values
 }
 
 function required(name: 'home' | 'mlflow'): string {

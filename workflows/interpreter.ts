@@ -22,7 +22,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineSearchAttributeKey, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { EngineActivities } from '../activities/engine.js';
 import {
   dagRunId,
@@ -55,7 +55,7 @@ const engine = proxyActivities<EngineActivities>({
 export async function interpret(input: RunInput = {}): Promise<Json> {
   const { workflowId, workflowType, startTime } = workflowInfo();
   const partition = input.partition ?? partitionOf(workflowId);
-  const { plan, hash } = await engine.resolvePlan({
+  const { plan, hash, params } = await engine.resolvePlan({
     dag: workflowType,
     planHash: input.planHash ?? null,
     params: input.params ?? {},
@@ -68,7 +68,7 @@ export async function interpret(input: RunInput = {}): Promise<Json> {
       dagRunId: workflowId,
       planHash: hash,
       partition,
-      params: input.params ?? {},
+      params,
     }),
   );
   setHandler(defineQuery(RUN_QUERY), () => runView(run.record));
@@ -198,6 +198,9 @@ function taskError(error: unknown): TaskError {
   }
   if (error instanceof TimeoutFailure) return { code: 'TASK_TIMEOUT', message: error.message };
   if (isCancellation(error)) return { code: 'TASK_CANCELLED', message: 'cancelled' };
+  if (error instanceof WorkflowExecutionAlreadyStartedError) {
+    return { code: 'RUN_ALREADY_OPEN', message: `${error.workflowId} is open already` };
+  }
   log.error('a task failed in an unforeseen way', { error });
   return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) };
 }

@@ -44,6 +44,7 @@ const activities = proxyActivities<LifecycleActivities>({
 /** Carried over when the workflow continues as new. */
 export interface LifecycleMemory {
   readonly state: LifecycleState;
+  readonly preset: JsonObject;
   readonly outcomes: readonly (readonly [reportHash: string, Outcome])[];
 }
 
@@ -52,12 +53,16 @@ const FINAL: readonly string[] = ['noted', 'superseded', 'keep', 'promoted', 'fa
 
 /** Runs for ever; each report ends in one outcome. */
 export async function lifecycle(input: LifecycleInput, memory?: LifecycleMemory): Promise<never> {
-  const { model, preset } = input;
-  let state = memory?.state ?? startLifecycle(input.policy);
+  const { model } = input;
+  let state = memory?.state ?? startLifecycle();
+  let preset: JsonObject = memory?.preset ?? {};
   const outcomes = new Map<string, Outcome>(memory?.outcomes ?? []);
   const events: LifecycleEvent[] = [];
 
-  setHandler(defineSignal<[DriftReport]>(DRIFT_SIGNAL), (report) => {
+  setHandler(defineSignal<[DriftReport]>(DRIFT_SIGNAL), ({ policy, preset: newest, ...report }) => {
+    // the newest report brings the settings in force: this workflow outlives many of them
+    preset = newest;
+    state = { ...state, policy: { ...state.policy, ...policy } };
     events.push({ kind: 'drift_reported', ...report, at: Date.now() });
   });
   setHandler(
@@ -69,7 +74,7 @@ export async function lifecycle(input: LifecycleInput, memory?: LifecycleMemory)
     await condition(() => events.length > 0 || mayContinueAsNew(state));
     const event = events.shift();
     if (event === undefined) {
-      return continueAsNew<typeof lifecycle>(input, { state, outcomes: [...outcomes] });
+      return continueAsNew<typeof lifecycle>(input, { state, preset, outcomes: [...outcomes] });
     }
     const before = state;
     const step = stepLifecycle(state, event);

@@ -32,7 +32,14 @@ export async function compareModelsJob(
       const probabilities = spread(model, known.flows, classes);
       const { accuracy, macroF1, weightedF1 } = evaluate(probabilities, known.labels, classes);
       const { partition } = input;
-      return { partition, rows: known.flows.n, rowsUnseenClass: 0, accuracy, macroF1, weightedF1 };
+      return {
+        partition,
+        rows: known.flows.n,
+        rowsUnseenClass: known.rowsUnseenClass,
+        accuracy,
+        macroF1,
+        weightedF1,
+      };
     };
     return { champion: score(models[0]), challenger: score(models[1]) };
   } finally {

@@ -14,16 +14,26 @@ const HISTOGRAM_BINS = 8;
 
 /** Drift scores of one week against the reference rows of the model. */
 export async function measureDriftJob(
-  input: { reference: Selection; version: number; week: string; preset: Preset },
+  input: {
+    /** Rows the model knows, at the version of `flow_features` it was trained on. */
+    reference: { selection: Selection; version: number };
+    /** Version of `flow_features` that holds the week. */
+    version: number;
+    week: string;
+    preset: Preset;
+  },
   { layout }: JobContext,
 ): Promise<{ rows: number; scores: DriftScore[] }> {
   const { reference, version, week, preset } = input;
   const db = await FeatureDb.open();
-  const source = { db, tablesRoot: layout.tables, version };
   try {
-    const before = await readSelection(source, reference);
+    const tablesRoot = layout.tables;
+    const before = await readSelection(
+      { db, tablesRoot, version: reference.version },
+      reference.selection,
+    );
     const slices = [{ week, days: null }];
-    const now = await readSelection(source, { kind: 'slices', slices });
+    const now = await readSelection({ db, tablesRoot, version }, { kind: 'slices', slices });
     const columns = columnsOf(before);
     const bins = fitFlowBins(columns);
     const windowOf = (set: FlowSet, of: FlowColumns): DriftWindow => ({

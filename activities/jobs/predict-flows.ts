@@ -50,13 +50,22 @@ export async function predictFlowsJob(
     });
     const tags = { model: local.name, model_version: local.version };
     const staged = await stageRows({ db, schema: PREDICTIONS, rows, stagingDir, tags });
-    const { flows, labels, rowsUnseenClass } = withLabels(set, 'APP', model.classes);
-    if (flows.n === 0) return { staged, score: null };
-    const scores = evaluate(model.predict(flows), labels, model.classes);
+    const { rows: known, labels, rowsUnseenClass } = withLabels(set, 'APP', model.classes);
+    if (known.length === 0) return { staged, score: null };
+    const ofKnown = new Float32Array(known.length * K);
+    known.forEach((row, i) => ofKnown.set(probabilities.subarray(row * K, (row + 1) * K), i * K));
+    const scores = evaluate(ofKnown, labels, model.classes);
     const { accuracy, macroF1, weightedF1 } = scores;
     return {
       staged,
-      score: { partition: week, rows: flows.n, rowsUnseenClass, accuracy, macroF1, weightedF1 },
+      score: {
+        partition: week,
+        rows: known.length,
+        rowsUnseenClass,
+        accuracy,
+        macroF1,
+        weightedF1,
+      },
     };
   } finally {
     model.dispose();

@@ -14,6 +14,8 @@ export interface FlowSource {
 
 /** Flows with the classes that a model knows; the others are counted. */
 export interface KnownFlows extends LabelledFlows {
+  /** Their rows in the set they were taken from, from 0. */
+  readonly rows: readonly number[];
   readonly rowsUnseenClass: number;
 }
 
@@ -61,6 +63,7 @@ export function withLabels(set: FlowSet, target: Target, classes: readonly strin
   return {
     flows: selectArrays(set, rows),
     labels: Int32Array.from(labels),
+    rows,
     rowsUnseenClass: set.n - rows.length,
   };
 }

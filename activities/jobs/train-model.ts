@@ -84,9 +84,10 @@ export async function trainModelJob(
     return {
       classes,
       rows: { train: train.flows.n, validate: validation.flows.n },
-      params: { ...trained.params, [`best ${trained.step}`]: String(trained.best) },
+      params: trained.params,
       history: trained.history,
       metrics: {
+        [`best.${trained.step}`]: trained.best,
         'validate.accuracy': scores.accuracy,
         'validate.macroF1': scores.macroF1,
         'validate.weightedF1': scores.weightedF1,
@@ -123,11 +124,11 @@ async function fit(
       learningRate: boosting.eta,
       maxDepth: boosting.maxDepth,
       maxBins: boosting.maxBin,
-      threads: Math.max(1, Math.floor(cpus().length / 2)), // two trainings share the machine
     };
+    const threads = Math.max(1, Math.floor(cpus().length / 2)); // two trainings share the machine
     const result = await trainXgboost({
       ...request,
-      settings,
+      settings: { ...settings, threads },
       libraryPath: findXgboostLibrary(setupDir),
       onRound: ({ round, validationLogloss }) =>
         progress(

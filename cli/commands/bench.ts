@@ -1,6 +1,7 @@
 /** `sentinel bench`: how fast we are, against a peer in the same run. */
 import { Argument, Command } from 'commander';
 import { benchEngine } from '../bench/engine.js';
+import { wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
 
 const BENCHES = { engine: benchEngine } as const;
@@ -13,7 +14,7 @@ export function benchCommand(): Command {
     .option('--pairs <n>', 'pairs a case', '7')
     .option('--json', 'as JSON', false)
     .action(async (name: keyof typeof BENCHES, options: { pairs: string; json: boolean }) => {
-      const cases = await BENCHES[name](Number(options.pairs), say);
+      const cases = await BENCHES[name](wholeNumber('--pairs', options.pairs, 1), say);
       if (options.json) {
         printJson({ bench: name, cases });
         return;

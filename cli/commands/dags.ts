@@ -1,9 +1,9 @@
 /** `sentinel dags`: what DAGs there are, and what each looks like. */
 import { Command } from 'commander';
 import { compiledPlans } from '../../activities/compiled-plans.js';
-import { PipelineError } from '../../contracts/errors.js';
-import { planHash, type Plan } from '../../dag/plan.js';
+import { planHash } from '../../dag/plan.js';
 import { nativeWorkflows } from '../../pipelines/index.js';
+import { planOf } from '../known-dags.js';
 import { printJson, table } from '../output.js';
 
 /** The `dags` command and its subcommands. */
@@ -15,7 +15,7 @@ export function dagsCommand(): Command {
     .option('--json', 'as JSON', false)
     .action(({ json }: { json: boolean }) => {
       const rows = [
-        ...[...plans()].map(([id, plan]) => ({
+        ...[...compiledPlans()].map(([id, plan]) => ({
           id,
           kind: 'dag',
           partitions: plan.partitions,
@@ -70,25 +70,12 @@ export function dagsCommand(): Command {
     .description('compile every DAG; exit 1 with all faults if one is wrong')
     .option('--json', 'as JSON', false)
     .action(({ json }: { json: boolean }) => {
-      const hashes = Object.fromEntries([...plans()].map(([id, plan]) => [id, planHash(plan)]));
+      const hashes = Object.fromEntries(
+        [...compiledPlans()].map(([id, plan]) => [id, planHash(plan)]),
+      );
       if (json) printJson(hashes);
       else
         for (const [id, hash] of Object.entries(hashes)) process.stdout.write(`${id}  ${hash}\n`);
     });
   return command;
-}
-
-function plans(): Map<string, Plan> {
-  return compiledPlans();
-}
-
-function planOf(id: string): Plan {
-  const plan = plans().get(id);
-  if (plan !== undefined) return plan;
-  throw new PipelineError({
-    code: 'DAG_UNKNOWN',
-    found: `no DAG "${id}"`,
-    expected: `one of ${[...plans().keys()].join(', ')}`,
-    fix: 'see `sentinel dags list`',
-  });
 }

@@ -7,6 +7,7 @@ import {
 } from '../../activities/jobs/generate-flows.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { weekRange } from '../../dag/partitions.js';
+import { isIsoWeek, wholeNumber } from '../option-values.js';
 import { printJson, say } from '../output.js';
 
 interface GenerateOptions {
@@ -39,10 +40,10 @@ export function generateCommand(): Command {
     .action(async (options: GenerateOptions) => {
       const result = await generateFlows({
         outDir: options.out,
-        seed: whole('--seed', options.seed),
+        seed: wholeNumber('--seed', options.seed),
         weeks: weeksOf(options.weeks),
-        flowsPerWeek: whole('--flows-per-week', options.flowsPerWeek),
-        apps: whole('--apps', options.apps),
+        flowsPerWeek: wholeNumber('--flows-per-week', options.flowsPerWeek),
+        apps: wholeNumber('--apps', options.apps),
         events: options.event,
         compression: options.compression,
         onProgress: ({ file, filesDone, filesTotal }) => say(`${filesDone}/${filesTotal} ${file}`),
@@ -52,20 +53,9 @@ export function generateCommand(): Command {
     });
 }
 
-function whole(option: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new PipelineError({
-    code: 'CLI_USAGE',
-    found: `${option} ${text}`,
-    expected: 'a whole number from 0 and up',
-    fix: 'correct the value',
-  });
-}
-
 function weeksOf(text: string): string[] {
   const [from = '', to = from] = text.split('..');
-  const weeks = [from, to].every((week) => /^\d{4}-W\d{2}$/.test(week)) ? weekRange(from, to) : [];
+  const weeks = [from, to].every(isIsoWeek) ? weekRange(from, to) : [];
   if (weeks.length > 0) return weeks;
   throw new PipelineError({
     code: 'CLI_USAGE',

@@ -5,14 +5,16 @@ import { dagRunId } from '../../contracts/engine.js';
 import { describeFault, type Fault } from '../../contracts/errors.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { hashJson } from '../../dag/plan.js';
-import { connectTemporal, currentHome } from '../home.js';
+import { currentHome, withTemporal } from '../home.js';
 import { printJson, say } from '../output.js';
-import { followRun, startOrJoin } from '../run-client.js';
+import { followRun, runFailed, startOrJoin } from '../run-client.js';
+
+type Parsed = Tasks['parseFlows']['output'];
 
 /** Output of the `ingest` DAG. */
 interface Ingested {
   readonly sources: Tasks['listSources']['output'];
-  readonly parsed: readonly Tasks['parseFlows']['output'][] | null;
+  readonly parsed: readonly Parsed[] | null;
 }
 
 /** The `ingest` command. */
@@ -24,17 +26,14 @@ export function ingestCommand(): Command {
     .argument('<path...>', 'files, or folders to any depth')
     .option('--json', 'as JSON', false)
     .action(async (paths: string[], { json }: { json: boolean }) => {
-      const client = await connectTemporal(currentHome());
       const inputs = paths.map((path) => resolve(path)).sort();
       const id = dagRunId('ingest', hashJson(inputs).slice(0, 12));
-      const handle = await startOrJoin(client, 'ingest', id, say, { params: { inputs } });
-      const state = await followRun(handle, { say, signal: new AbortController().signal });
-      if (state !== 'success') {
-        process.exitCode = 1;
-        return;
-      }
-      const { sources, parsed } = (await handle.result()) as Ingested; // output of the DAG
-      await client.connection.close();
+      const { sources, parsed } = await withTemporal(currentHome(), async (client) => {
+        const handle = await startOrJoin(client, 'ingest', id, say, { params: { inputs } });
+        const state = await followRun(handle, { say, signal: new AbortController().signal });
+        if (state !== 'success') throw runFailed(id, state);
+        return (await handle.result()) as Ingested; // output of the DAG
+      });
       const files = parsed ?? [];
       const sum = (rows: 'rowsRead' | 'rowsStored' | 'rowsRejected'): number =>
         files.reduce((total, file) => total + file[rows], 0);
@@ -46,7 +45,7 @@ export function ingestCommand(): Command {
         rowsRead: sum('rowsRead'),
         rowsStored: sum('rowsStored'),
         rowsRejected: sum('rowsRejected'),
-        tables: { flows: files.find(({ flows }) => flows !== null)?.flows ?? null },
+        tables: { flows: newestFlows(files) },
       };
       if (json) printJson(document);
       else {
@@ -58,4 +57,14 @@ export function ingestCommand(): Command {
       }
       process.exitCode = errors.length === 0 ? 0 : 1;
     });
+}
+
+/** The table after the last of the files: each file that stored rows made a version of its own. */
+function newestFlows(files: readonly Parsed[]): Parsed['flows'] {
+  return files
+    .map(({ flows }) => flows)
+    .reduce(
+      (newest, flows) => ((flows?.version ?? -1) > (newest?.version ?? -1) ? flows : newest),
+      null,
+    );
 }

@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { dagRunId } from '../../contracts/engine.js';
 import { PipelineError } from '../../contracts/errors.js';
 import type { Json } from '../../contracts/json.js';
-import { connectTemporal, currentHome } from '../home.js';
+import { currentHome, withTemporal } from '../home.js';
+import { checkRun } from '../known-dags.js';
 import { printJson, say } from '../output.js';
 import { followRun, startOrJoin } from '../run-client.js';
 
@@ -24,15 +25,15 @@ export function runCommand(): Command {
     .option('--wait', 'follow the run to its end; exit 1 if it fails', false)
     .option('--json', 'as JSON', false)
     .action(async (dag: string, options: RunOptions) => {
-      const client = await connectTemporal(currentHome());
+      checkRun(dag, options.partition);
       const id = dagRunId(dag, options.partition);
-      const handle = await startOrJoin(client, dag, id, say, { params: options.param });
-      const state = options.wait
-        ? await followRun(handle, { say, signal: new AbortController().signal })
-        : 'running';
+      const state = await withTemporal(currentHome(), async (client) => {
+        const handle = await startOrJoin(client, dag, id, say, { params: options.param });
+        if (!options.wait) return 'running';
+        return followRun(handle, { say, signal: new AbortController().signal });
+      });
       if (options.json) printJson({ dagRunId: id, state });
       else process.stdout.write(`${id} ${state}\n`);
-      await client.connection.close();
       process.exitCode = state === 'running' || state === 'success' ? 0 : 1;
     });
 }

@@ -7,8 +7,9 @@ import type { HomeLayout } from '../../contracts/home.js';
 import { FeatureDb, quote } from '../../feature-store/duckdb.js';
 import { RUNS } from '../../feature-store/engine-tables.js';
 import { queryTables, tableNames } from '../../feature-store/query-tables.js';
-import { connectTemporal, currentHome } from '../home.js';
-import { printJson, table } from '../output.js';
+import { currentHome, withTemporal } from '../home.js';
+import { wholeNumber } from '../option-values.js';
+import { printJson, say, table } from '../output.js';
 
 type Row = Record<string, unknown>;
 
@@ -24,18 +25,17 @@ export function runsCommand(): Command {
     .option('--limit <n>', 'at most this many', '20')
     .option('--json', 'as JSON', false)
     .action(async (options: { dag?: string; limit: string; json: boolean }) => {
-      const rows = await withTemporal(async (client, layout) => {
-        const open = await openRuns(client);
-        const closed = await history(
-          layout,
-          `SELECT dag_run_id AS run, state, started_at AS started, finished_at AS finished, plan_hash AS plan
-           FROM runs ORDER BY started_at DESC`,
-        );
-        return [...open, ...closed];
-      });
-      const wanted = rows
+      const limit = wholeNumber('--limit', options.limit);
+      const layout = currentHome();
+      const open = (await ifRunning(layout, openRuns)) ?? [];
+      const closed = await history(
+        layout,
+        `SELECT dag_run_id AS run, state, started_at AS started, finished_at AS finished, plan_hash AS plan
+         FROM runs ORDER BY started_at DESC`,
+      );
+      const wanted = [...open, ...closed]
         .filter(({ run }) => options.dag === undefined || String(run).split('/')[0] === options.dag)
-        .slice(0, Number(options.limit));
+        .slice(0, limit);
       if (options.json) printJson(wanted);
       else {
         const cells = wanted.map((row) =>
@@ -49,10 +49,9 @@ export function runsCommand(): Command {
     .description('the tasks of a run, such as weekly/2022-W23: states, tries, times, reasons')
     .option('--json', 'as JSON', false)
     .action(async (run: string, { json }: { json: boolean }) => {
-      const tasks = await withTemporal(async (client, layout) => {
-        const view = await openRun(client, run);
-        return view === undefined ? closedTasks(layout, run) : openTasks(view);
-      });
+      const layout = currentHome();
+      const view = await ifRunning(layout, (client) => openRun(client, run));
+      const tasks = view === undefined ? await closedTasks(layout, run) : openTasks(view);
       if (json) printJson({ dagRunId: run, tasks });
       else {
         const head = ['task', 'state', 'tries', 'seconds', 'note'];
@@ -68,18 +67,24 @@ export function runsCommand(): Command {
     .command('cancel <run>')
     .description('ask a run to stop; what runs is ended within seconds, nothing more starts')
     .action(async (run: string) => {
-      await withTemporal((client) => client.workflow.getHandle(run).cancel());
+      await withTemporal(currentHome(), (client) => client.workflow.getHandle(run).cancel());
       process.stdout.write(`${run} is being cancelled\n`);
     });
   return command;
 }
 
-async function withTemporal<T>(
-  use: (client: Client, layout: HomeLayout) => Promise<T>,
-): Promise<T> {
-  const layout = currentHome();
-  const client = await connectTemporal(layout);
-  return use(client, layout).finally(() => client.connection.close());
+/** Closed runs stand in our own tables, so a home where nothing runs can tell of them too. */
+async function ifRunning<T>(
+  layout: HomeLayout,
+  use: (client: Client) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await withTemporal(layout, use);
+  } catch (error) {
+    if (!(error instanceof PipelineError && error.code === 'HOME_NOT_RUNNING')) throw error;
+    say('nothing runs on this home: closed runs only');
+    return undefined;
+  }
 }
 
 async function openRuns(client: Client): Promise<Row[]> {

@@ -1,7 +1,9 @@
 /** `sentinel up`: everything on one machine, the main job first. */
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Client } from '@temporalio/client';
 import { Command } from 'commander';
 import { generateFlows } from '../../activities/jobs/generate-flows.js';
 import { installation } from '../../activities/installation.js';
@@ -13,13 +15,13 @@ import { preset as presetSchema, type Preset } from '../../contracts/schemas/val
 import { isoWeekOf, weekRange } from '../../dag/partitions.js';
 import { newestFirstTime } from '../../feature-store/sources/list-sources.js';
 import { weekly } from '../../pipelines/weekly.js';
-import { deploySchedule } from '../deploy-schedule.js';
+import { deploySchedule, pauseSchedule, unpauseSchedule } from '../deploy-schedule.js';
 import { lockHome } from '../embedded/home-lock.js';
 import { startStack, type Stack } from '../embedded/stack.js';
 import { currentHome } from '../home.js';
 import { printJson, say } from '../output.js';
 import { resultsPage } from '../results-page.js';
-import { followRun, startOrJoin } from '../run-client.js';
+import { followRun, runFailed, startOrJoin } from '../run-client.js';
 
 interface UpOptions {
   readonly once: boolean;
@@ -59,15 +61,17 @@ async function up(options: UpOptions): Promise<number> {
   let stack: Stack | undefined;
   try {
     const input = await inputFolder(layout, options.input, stopSignal);
-    if (stopSignal.aborted) return interrupted('nothing has been started yet');
+    if (stopSignal.aborted) throw interrupted('start again; nothing has been started yet');
     stack = await startStack(layout, { input, preset }, say);
+    const ends = AbortSignal.any([stopSignal, stack.failed]);
     await deploySchedule(stack.client, weekly);
-    if (stopSignal.aborted) return interrupted('no run has been started yet');
+    if (stopSignal.aborted) throw interrupted('start again; no run has been started yet');
     const id = dagRunId('weekly', await newestWeek(input));
     const handle = await startOrJoin(stack.client, 'weekly', id, say);
-    const state = await followRun(handle, { say, signal: stopSignal });
+    const state = await followRun(handle, { say, signal: ends });
+    stack.failed.throwIfAborted();
     if (state === 'interrupted') {
-      return interrupted(`the run ${id} goes on where it was with the next \`sentinel up\``);
+      throw interrupted(`start again; the run ${id} goes on where it was`);
     }
     if (state !== 'success') throw runFailed(id, state);
     const report = await readReport(layout, id);
@@ -80,7 +84,8 @@ async function up(options: UpOptions): Promise<number> {
     else process.stdout.write(`${resultsPage(document)}\n`);
     if (!options.once) {
       say('Ctrl-C ends it');
-      await new Promise((resolve) => stopSignal.addEventListener('abort', resolve, { once: true }));
+      await stayUp(stack.client, ends);
+      stack.failed.throwIfAborted();
     }
     return document.errors.length === 0 ? 0 : 1;
   } finally {
@@ -90,9 +95,21 @@ async function up(options: UpOptions): Promise<number> {
   }
 }
 
-function interrupted(state: string): number {
-  say(`interrupted; ${state}`);
-  return 1;
+/** Serves the schedule until told to stop. */
+async function stayUp(client: Client, ends: AbortSignal): Promise<void> {
+  await unpauseSchedule(client, weekly.type);
+  if (!ends.aborted) await once(ends, 'abort');
+  await pauseSchedule(client, weekly.type).catch((error: unknown) =>
+    say(`the schedule could not be paused: ${String(error)}`),
+  ); // the next `up` pauses it
+}
+
+function interrupted(fix: string): PipelineError {
+  return new PipelineError({
+    code: 'RUN_INTERRUPTED',
+    found: 'told to stop (Ctrl-C or SIGTERM) before the main job had ended',
+    fix,
+  });
 }
 
 /** The folder to ingest: the one that was named, or generated data. */
@@ -158,15 +175,6 @@ async function readPreset(nameOrFile: string): Promise<Preset> {
 async function readReport(layout: HomeLayout, id: string): Promise<Report> {
   const file = join(layout.reports, `${encodeURIComponent(id)}.json`);
   return JSON.parse(await readFile(file, 'utf8')) as Report; // written by `writeReport`
-}
-
-function runFailed(id: string, state: string): PipelineError {
-  return new PipelineError({
-    code: 'DAG_RUN_FAILED',
-    file: id,
-    found: `the run ended as ${state}`,
-    fix: `see the task that failed with \`sentinel runs show ${id}\` or in the Temporal UI; mend it and start again; files that are in the store are not read twice`,
-  });
 }
 
 /** Aborts at the first Ctrl-C or SIGTERM; a second one falls through to Node and ends at once. */

@@ -2,33 +2,47 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, type ProcessRecord } from './process-record.js';
 
-/** A server that runs, and how to start it again on the same ports. */
+/** A server that runs, and how to start it again. */
 export interface WatchedServer {
   record: ProcessRecord;
-  readonly restart: () => Promise<ProcessRecord>;
+  /** Starts it on these ports and no others: its clients know no other address. */
+  readonly restart: (ports: ProcessRecord['ports']) => Promise<ProcessRecord>;
 }
 
-const CHECK_MS = 1_000;
-
-/** Watches until the result is called, which waits for a restart under way. */
+/**
+ * Watches until the result is called, which waits for a restart under way.
+ *
+ * @param checkMs time between two looks, and between two tries of a restart
+ */
 export function keepAlive(
   servers: readonly WatchedServer[],
   say: (line: string) => void,
+  checkMs = 1_000,
 ): () => Promise<void> {
   const stopping = new AbortController();
-  const watching = (async () => {
+
+  async function watch(server: WatchedServer): Promise<void> {
+    let said: string | undefined;
     while (!stopping.signal.aborted) {
-      for (const server of servers) {
-        if (isAlive(server.record)) continue;
-        say(`the ${server.record.name} server ended; starting it again`);
-        server.record = await server.restart().catch((error: unknown) => {
-          say(error instanceof Error ? error.message : String(error));
-          return server.record; // tried again at the next check
-        });
+      if (!isAlive(server.record)) {
+        const { name, ports } = server.record;
+        if (said === undefined) say((said = `the ${name} server ended; starting it again`));
+        try {
+          server.record = await server.restart(ports);
+          said = undefined;
+          say(`the ${name} server runs again`);
+        } catch (error) {
+          const why = error instanceof Error ? error.message : String(error);
+          if (why !== said)
+            say(`${why}\nthe start of the ${name} server is tried until it succeeds`);
+          said = why; // once is enough for the same fault
+        }
       }
-      await sleep(CHECK_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await sleep(checkMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
-  })();
+  }
+
+  const watching = Promise.all(servers.map(watch));
   return async () => {
     stopping.abort();
     await watching;

@@ -4,15 +4,21 @@ import type { HomeLayout } from '../../contracts/home.js';
 import type { ProcessRecord } from './process-record.js';
 import { answers, startServer } from './server.js';
 
-/** Starts the server (or takes over the one that runs) and returns its address. */
+/**
+ * Starts the server (or takes over the one that runs) and returns its address.
+ *
+ * @param samePorts ports that it must have again, for it has died under clients that know them
+ */
 export async function startMlflow(
   layout: HomeLayout,
   executable: string,
+  samePorts?: ProcessRecord['ports'],
 ): Promise<{ record: ProcessRecord; url: string }> {
   await mkdir(`${layout.mlflow}/artifacts`, { recursive: true });
   const record = await startServer(layout, {
     name: 'mlflow',
-    ports: { http: 5000 },
+    ports: samePorts ?? { http: 5000 },
+    portsAreFixed: samePorts !== undefined,
     command: executable,
     args: (ports) => [
       ...['server', '--host', '127.0.0.1', '--port', String(ports['http']), '--workers', '1'],

@@ -1,12 +1,13 @@
 /** Starting a server of the home, or taking over the healthy one that an earlier `up` has left. */
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PipelineError } from '../../contracts/errors.js';
 import type { HomeLayout } from '../../contracts/home.js';
 import { portHolder } from './listeners.js';
+import { lastLines } from './log-file.js';
 import { endMarkedProcesses, markedEnvironment } from './marked-processes.js';
 import {
   endProcess,
@@ -19,8 +20,10 @@ import {
 /** How a server is started and known to be ready. */
 export interface ServerSpec {
   readonly name: string;
-  /** Wished port by use; the next free one is taken when it is busy. */
+  /** Wished port by use. A server that died without being stopped keeps the ports it had. */
   readonly ports: { readonly [use: string]: number };
+  /** True where its clients know no other address; else the next free port is taken for a busy one. @default false */
+  readonly portsAreFixed?: boolean;
   readonly command: string;
   readonly args: (ports: { readonly [use: string]: number }) => readonly string[];
   readonly env?: { readonly [name: string]: string };
@@ -47,8 +50,9 @@ export async function startServer(layout: HomeLayout, spec: ServerSpec): Promise
   // one without a record holds the database open: its `up` was killed before it could write one
   await endMarkedProcesses(layout.home, spec.name);
   await mkdir(layout.logs, { recursive: true });
+  const ports = spec.portsAreFixed === true ? spec.ports : { ...spec.ports, ...left?.ports };
   for (let tries = 1; ; tries += 1) {
-    const outcome = await startOnFreePorts(layout, spec);
+    const outcome = await startOnPorts(layout, { ...spec, ports });
     if (outcome !== 'ports-taken') return outcome;
     if (tries === MAX_TRIES)
       throw noPorts(`the free ports of ${spec.name} were taken ${tries} times`);
@@ -58,14 +62,11 @@ export async function startServer(layout: HomeLayout, spec: ServerSpec): Promise
 /** Two homes that start at once may choose the same ports; one of them has to choose again. */
 const MAX_TRIES = 5;
 
-async function startOnFreePorts(
+async function startOnPorts(
   layout: HomeLayout,
   spec: ServerSpec,
 ): Promise<ProcessRecord | 'ports-taken'> {
-  const ports: Record<string, number> = {};
-  for (const [use, wished] of Object.entries(spec.ports)) {
-    ports[use] = await freePort(wished, Object.values(ports));
-  }
+  const ports = await choosePorts(spec);
   const holders = (): string[] =>
     Object.values(ports).map((port) => portHolder(layout.home, spec.name, port));
   const logFile = join(layout.logs, `${spec.name}.log`);
@@ -92,6 +93,16 @@ async function startOnFreePorts(
     }
     await sleep(POLL_MS);
   }
+}
+
+async function choosePorts(spec: ServerSpec): Promise<ServerSpec['ports']> {
+  const ports: Record<string, number> = {};
+  for (const [use, wished] of Object.entries(spec.ports)) {
+    if (spec.portsAreFixed !== true) ports[use] = await freePort(wished, Object.values(ports));
+    else if (await isFreeSoon(wished)) ports[use] = wished;
+    else throw noPorts(`port ${wished} of ${spec.name} was taken by another process meanwhile`);
+  }
+  return ports;
 }
 
 async function spawnServer(
@@ -135,8 +146,20 @@ async function freePort(wished: number, taken: readonly number[]): Promise<numbe
   throw noPorts(`no free port from ${wished} to ${wished + 999}`);
 }
 
+/** A process that was just killed holds its ports for a moment longer than it lives. */
+async function isFreeSoon(port: number): Promise<boolean> {
+  const deadline = Date.now() + FREE_SOON_MS;
+  for (;;) {
+    if (await canListen(port)) return true;
+    if (Date.now() >= deadline) return false;
+    await sleep(POLL_MS);
+  }
+}
+
+const FREE_SOON_MS = 1_000;
+
 function noPorts(found: string): PipelineError {
-  return new PipelineError({ code: 'SERVER_NOT_READY', found, fix: 'end what occupies them' });
+  return new PipelineError({ code: 'SERVER_NOT_READY', found, fix: 'end what occupies it' });
 }
 
 function canListen(port: number): Promise<boolean> {
@@ -145,8 +168,4 @@ function canListen(port: number): Promise<boolean> {
     probe.once('error', () => resolve(false));
     probe.listen(port, LOOPBACK, () => probe.close(() => resolve(true)));
   });
-}
-
-async function lastLines(file: string): Promise<string> {
-  return (await readFile(file, 'utf8')).trimEnd().split('\n').slice(-10).join('\n');
 }

@@ -18,6 +18,8 @@ export interface Stack {
   readonly client: Client;
   readonly temporalUi: string;
   readonly mlflowUrl: string;
+  /** Aborted, with a PipelineError as its reason, when the worker cannot be kept running. */
+  readonly failed: AbortSignal;
   /** Ends everything it started or took over, worker first. */
   stop(): Promise<void>;
 }
@@ -56,6 +58,29 @@ async function start(
   say(`Temporal UI ${temporal.uiUrl}   MLflow UI ${mlflow.url}`);
   const { connection, namespace } = temporalConfig(temporal.address);
   const client = new Client({ connection: await Connection.connect(connection), namespace });
+  try {
+    return await serve(layout, { client, namespace, temporal, mlflow, params, say });
+  } catch (error) {
+    await client.connection.close();
+    throw error;
+  }
+}
+
+/** What `serve` builds on. */
+interface Servers {
+  readonly client: Client;
+  readonly namespace: string;
+  readonly temporal: Awaited<ReturnType<typeof startTemporal>>;
+  readonly mlflow: Awaited<ReturnType<typeof startMlflow>>;
+  readonly params: JsonObject;
+  readonly say: (line: string) => void;
+}
+
+/** The worker on servers that answer, and the watch over all of them. */
+async function serve(
+  layout: HomeLayout,
+  { client, namespace, temporal, mlflow, params, say }: Servers,
+): Promise<Stack> {
   await client.workflowService.updateNamespace({
     namespace,
     config: { workflowExecutionRetentionTtl: msToTs(RETENTION) },
@@ -75,11 +100,12 @@ async function start(
     [
       {
         record: temporal.record,
-        restart: async () => (await startTemporal(layout, installation.temporal)).record,
+        restart: async (ports) =>
+          (await startTemporal(layout, installation.temporal, ports)).record,
       },
       {
         record: mlflow.record,
-        restart: async () => (await startMlflow(layout, installation.mlflow)).record,
+        restart: async (ports) => (await startMlflow(layout, installation.mlflow, ports)).record,
       },
     ],
     say,
@@ -88,6 +114,7 @@ async function start(
     client,
     temporalUi: temporal.uiUrl,
     mlflowUrl: mlflow.url,
+    failed: worker.failed,
     async stop() {
       await stopWatching();
       await worker.stop();

@@ -12,15 +12,21 @@ import { answers, startServer } from './server.js';
  */
 const POLL_RPS = 2_000;
 
-/** Starts the server (or takes over the one that runs) and returns its addresses. */
+/**
+ * Starts the server (or takes over the one that runs) and returns its addresses.
+ *
+ * @param samePorts ports that it must have again, for it has died under clients that know them
+ */
 export async function startTemporal(
   layout: HomeLayout,
   executable: string,
+  samePorts?: ProcessRecord['ports'],
 ): Promise<{ record: ProcessRecord; address: string; uiUrl: string }> {
   await mkdir(layout.temporal, { recursive: true });
   const record = await startServer(layout, {
     name: 'temporal',
-    ports: { grpc: 7233, ui: 8233 },
+    ports: samePorts ?? { grpc: 7233, ui: 8233 },
+    portsAreFixed: samePorts !== undefined,
     command: executable,
     args: (ports) => [
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--log-level', 'warn'],

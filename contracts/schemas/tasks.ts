@@ -189,6 +189,7 @@ export const taskContracts = {
       challenger: modelVersion,
       partition: isoWeek,
       selection,
+      features: tableVersion,
     }),
     z.object({
       championVersion: z.string(),

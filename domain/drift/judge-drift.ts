@@ -116,11 +116,6 @@ export function judgeDrift(options: {
   });
 }
 
-/** Whether the scores call for retraining: a feature statistic drifted. Names alone do not. */
-export function callsForRetraining(scores: readonly DriftScore[]): boolean {
-  return scores.some((score) => score.statistic !== 'sni_kl' && score.verdict === 'drifted');
-}
-
 /** Where the counts of each feature stand in one long table of counts; domains come last. */
 interface Layout {
   readonly names: readonly string[];

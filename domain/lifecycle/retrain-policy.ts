@@ -76,7 +76,7 @@ type DecisionKind = 'noted' | 'retrain' | 'superseded' | 'promote' | 'keep' | 'p
 /** What the policy may be told to do otherwise. */
 export interface RetrainPolicy {
   /** The challenger's macro-F1 must exceed the champion's by more than this. */
-  readonly f1Tolerance: number;
+  readonly minGain: number;
   /** A gate on fewer held-out rows keeps the champion. */
   readonly minHeldOutRows: number;
   /** A report on fewer rows is noted only. */
@@ -87,8 +87,8 @@ export interface RetrainPolicy {
 
 /** 200 rows: below, drift itself is not judged. Names change without any effect on the features. */
 const RETRAIN_POLICY: RetrainPolicy = Object.freeze({
-  f1Tolerance: 0,
-  minHeldOutRows: 1,
+  minGain: 0,
+  minHeldOutRows: 200,
   minRows: 200,
   noticeOnly: Object.freeze(['sni_kl']),
 });
@@ -222,7 +222,7 @@ function supersede(older: DriftReported | null, newer: DriftReported): readonly 
 }
 
 function onFinished(state: LifecycleState, event: RetrainFinished): Step {
-  const { f1Tolerance, minHeldOutRows } = state.policy;
+  const { minGain, minHeldOutRows } = state.policy;
   const { championF1, challengerF1, challengerVersion, heldOutRows } = event;
   const gain = challengerF1 - championF1;
   const evidence = {
@@ -232,11 +232,11 @@ function onFinished(state: LifecycleState, event: RetrainFinished): Step {
     challengerF1,
     challengerVersion,
     heldOutRows,
-    f1Tolerance,
+    minGain,
   };
   const scores = `macro-F1 ${challengerF1.toFixed(4)} against ${championF1.toFixed(4)} on ${heldOutRows} held-out rows`;
   // a comparison with NaN is false, so a score that could not be computed keeps the champion
-  if (gain > f1Tolerance && heldOutRows >= minHeldOutRows) {
+  if (gain > minGain && heldOutRows >= minHeldOutRows) {
     return {
       state: { ...state, phase: 'promoting', candidate: challengerVersion },
       commands: [
@@ -248,7 +248,7 @@ function onFinished(state: LifecycleState, event: RetrainFinished): Step {
   const why =
     heldOutRows < minHeldOutRows
       ? `${heldOutRows} held-out rows, the gate needs ${minHeldOutRows}`
-      : `${scores}, the gain must exceed ${f1Tolerance}`;
+      : `${scores}, the gain must exceed ${minGain}`;
   return settle(state, event.at, [decide('keep', `champion stays: ${why}`, evidence, event.at)]);
 }
 

@@ -2,7 +2,8 @@
  * The only writer of our tables: staged Parquet files become one new version, or nothing does.
  *
  * Order: move the data files into the table, flush them, then create the log entry. A crash before
- * the entry leaves files that no version names (maintenance removes them); rows are visible only with it.
+ * the entry leaves files that no version names: they take space until someone deletes them, and nothing does
+ * by itself. Rows are visible only with the entry.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';

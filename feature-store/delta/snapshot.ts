@@ -50,17 +50,8 @@ export async function readSnapshot(
   options: { readonly version?: number } = {},
 ): Promise<Snapshot | undefined> {
   const versions = await logVersions(table);
-  const last = versions.at(-1);
-  if (last === undefined) return undefined;
-  const wanted = options.version ?? last;
-  if (wanted > last || wanted < 0)
-    throw new PipelineError({
-      code: 'TABLE_VERSION_UNKNOWN',
-      file: table,
-      found: `version ${wanted}`,
-      expected: `0..${last}`,
-      fix: 'name a version in that range; `sentinel query` without --as-of reads the newest',
-    });
+  if (versions.length === 0) return undefined;
+  const wanted = requireVersion(table, versions, options.version);
   return replay(
     table,
     undefined,
@@ -68,10 +59,19 @@ export async function readSnapshot(
   );
 }
 
-/** The same table now: replays only what was committed since `snapshot`. */
-export async function advanceSnapshot(snapshot: Snapshot): Promise<Snapshot> {
+/**
+ * The same table at a later version: replays only what was committed since `snapshot`.
+ *
+ * @param options.version at or after the snapshot's. @default the newest
+ * @throws PipelineError TABLE_VERSION_UNKNOWN, DELTA_LOG_BROKEN
+ */
+export async function advanceSnapshot(
+  snapshot: Snapshot,
+  options: { readonly version?: number } = {},
+): Promise<Snapshot> {
   const versions = await logVersions(snapshot.table);
-  const newer = versions.filter((version) => version > snapshot.version);
+  const wanted = requireVersion(snapshot.table, versions, options.version);
+  const newer = versions.filter((version) => version > snapshot.version && version <= wanted);
   return newer.length === 0 ? snapshot : replay(snapshot.table, snapshot, newer);
 }
 
@@ -145,6 +145,23 @@ async function logVersions(table: string): Promise<number[]> {
       fix: 'restore the table from a backup; every version needs its log file',
     });
   return versions;
+}
+
+function requireVersion(
+  table: string,
+  versions: readonly number[],
+  version: number | undefined,
+): number {
+  const last = versions.length - 1; // logVersions has checked that there is no gap
+  const wanted = version ?? last;
+  if (wanted >= 0 && wanted <= last) return wanted;
+  throw new PipelineError({
+    code: 'TABLE_VERSION_UNKNOWN',
+    file: table,
+    found: `version ${wanted}`,
+    expected: `0..${last}`,
+    fix: 'name a version in that range; `sentinel query` without --as-of reads the newest',
+  });
 }
 
 async function replay(

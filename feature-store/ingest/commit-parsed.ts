@@ -6,23 +6,41 @@
  * that goes back to an earlier content is read again.
  */
 import { rm } from 'node:fs/promises';
+import type { Fault } from '../../contracts/errors.js';
 import { commitTable, type CommitResult } from '../delta/commit.js';
+import { scanSnapshot } from '../delta/scan.js';
 import { countRows, readSnapshot, type LiveFile, type Snapshot } from '../delta/snapshot.js';
+import { FeatureDb } from '../duckdb.js';
+import type { SourceFile } from '../sources/list-sources.js';
 import { FLOWS, FLOWS_REJECTED, tableFolder } from '../tables.js';
 import type { ParsedSource } from './parse-flows.js';
+import { firstRowFaults } from './row-faults.js';
 
-/** Rows of the file with this SHA-256, when the store holds it as it is now. */
+/**
+ * What parsing this file would report, when the store holds its content as it is now.
+ *
+ * @param source the file's path, which the faults name, and its SHA-256
+ */
 export async function findIngested(
   tablesRoot: string,
-  sha256: string,
-): Promise<{ rowsRead: number; rowsStored: number; rowsRejected: number } | undefined> {
+  source: Pick<SourceFile, 'path' | 'sha256'>,
+): Promise<Pick<ParsedSource, 'rowsRead' | 'rowsStored' | 'rowsRejected' | 'faults'> | undefined> {
+  const { path: file, sha256 } = source;
   const flows = await readSnapshot(tableFolder(tablesRoot, FLOWS.name));
   if (!isPresent(flows, sha256)) return undefined;
   const rejected = await readSnapshot(tableFolder(tablesRoot, FLOWS_REJECTED.name));
-  const rowsOf = (snapshot: Snapshot | undefined): number =>
-    countRows(liveFiles(snapshot).filter((file) => file.tags['source_sha'] === sha256));
-  const [rowsStored, rowsRejected] = [rowsOf(flows), rowsOf(rejected)];
-  return { rowsRead: rowsStored + rowsRejected, rowsStored, rowsRejected };
+  const ofContent = ({ tags }: LiveFile): boolean => tags['source_sha'] === sha256;
+  const rowsStored = countRows(liveFiles(flows).filter(ofContent));
+  const rowsRejected = countRows(liveFiles(rejected).filter(ofContent));
+  return {
+    rowsRead: rowsStored + rowsRejected,
+    rowsStored,
+    rowsRejected,
+    faults:
+      rejected === undefined || rowsRejected === 0
+        ? []
+        : await storedFaults(scanSnapshot(rejected, ofContent), file),
+  };
 }
 
 /**
@@ -72,6 +90,15 @@ export async function commitParsed(request: {
       .map((sha) => ({ appId: appId(sha), version: recorded(flows, sha) + 1 })),
     ...(flows !== undefined && { readVersion: flows.version }),
   });
+}
+
+async function storedFaults(rejected: string, file: string): Promise<Fault[]> {
+  const db = await FeatureDb.open({ threads: 1 });
+  try {
+    return await db.session((session) => firstRowFaults(session, rejected, file));
+  } finally {
+    db.close();
+  }
 }
 
 function liveFiles(snapshot: Snapshot | undefined): readonly LiveFile[] {

@@ -105,6 +105,10 @@ function typedExpression(column: RawColumn, text: string): string {
 function checksOf(column: RawColumn): RowCheck[] {
   const name = stored(column);
   const check = (holds: string, reason: string) => ({ column: column.name, holds, reason });
+  const atMost =
+    column.max === undefined
+      ? []
+      : [check(`${name} <= ${column.max}`, `greater than ${column.max}`)];
   switch (column.kind) {
     case 'text':
       if (column.name === 'APP')
@@ -116,16 +120,11 @@ function checksOf(column: RawColumn): RowCheck[] {
       return column.name === 'CATEGORY' ? [check(`${name} <> ''`, 'no value')] : [];
     case 'count':
       if (column.name === 'ID') return [];
-      return [
-        check(`${name} IS NOT NULL`, 'not a count'),
-        ...(column.max === undefined
-          ? []
-          : [check(`${name} <= ${column.max}`, `greater than ${column.max}`)]),
-      ];
+      return [check(`${name} IS NOT NULL`, 'not a count'), ...atMost];
     case 'flag':
       return [check(`${name} IS NOT NULL`, 'not 0, 1, true or false')];
     case 'decimal':
-      return [check(`${name} >= 0`, 'not a number of seconds')];
+      return [check(`${name} >= 0`, 'not a number of seconds'), ...atMost];
     case 'time':
       return [
         check(

@@ -12,10 +12,11 @@ import type { StagedFile } from '../delta/commit.js';
 import { stageFiles } from '../delta/stage.js';
 import { quote, type FeatureDb, type Session } from '../duckdb.js';
 import { firstLines, readUnpacked } from '../sources/decompress.js';
-import { parseHeader, RAW_COLUMNS, type FlowHeader } from '../sources/flow-columns.js';
+import { parseHeader, type FlowHeader } from '../sources/flow-columns.js';
 import { headerFault, type SourceFile } from '../sources/list-sources.js';
 import { FLOWS, FLOWS_REJECTED, isoWeekText } from '../tables.js';
 import { paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
+import { firstRowFaults } from './row-faults.js';
 import { RowScanner, type RejectedRow } from './row-scanner.js';
 
 /** One file to parse, and where its rows go. */
@@ -185,40 +186,17 @@ async function stageParsed(
     stagingDir,
     tags,
   });
-  const rejected = await session.rows<{
-    source_row: number;
-    source_column: string | null;
-    reason: string;
-  }>(
-    `SELECT source_row, source_column, reason FROM rejected ORDER BY source_row LIMIT ${MAX_FAULTS}`,
-  );
   return {
     sourceSha: source.sha256,
     sourceFile: source.path,
     rowsRead,
     rowsStored,
     rowsRejected: rowsRead - rowsStored,
-    faults: rejected.map((row) => faultOf(source.path, row)),
+    faults: await firstRowFaults(session, 'FROM rejected', source.path),
     unknownColumns: header.unknown,
     staged,
     stagedRejected,
     weeks,
-  };
-}
-
-function faultOf(
-  file: string,
-  row: { source_row: number; source_column: string | null; reason: string },
-): Fault {
-  const column = RAW_COLUMNS.find(({ name }) => name === row.source_column);
-  return {
-    code: 'FLOW_ROW_INVALID',
-    file,
-    row: row.source_row,
-    ...(row.source_column !== null && { column: row.source_column }),
-    found: row.reason,
-    ...(column !== undefined && { expected: EXPECTED_OF_KIND[column.kind] }),
-    fix: 'mend the row or leave it: it is kept in the table flows_rejected with its text',
   };
 }
 
@@ -306,17 +284,6 @@ class SegmentWriter {
   }
 }
 
-const EXPECTED_OF_KIND = {
-  text: 'text of printable characters',
-  count: 'a whole number that is not negative',
-  flag: '0 or 1',
-  decimal: 'seconds, such as 0.095',
-  time: 'a UTC time like 2022-06-06T10:00:00.123456',
-  ppi: 'a JSON list of packet times, directions, sizes (and push flags), each PPI_LEN long',
-  histogram: 'a JSON list of 8 counts',
-} as const;
-
 const REJECTED_TABLE = `CREATE TEMP TABLE rejected
   (source_row BIGINT, source_column VARCHAR, reason VARCHAR, raw VARCHAR)`;
-const MAX_FAULTS = 20;
 const MAX_HELD_REJECTS = 10_000;

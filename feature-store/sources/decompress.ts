@@ -25,7 +25,7 @@ export async function detectCompression(file: string): Promise<Compression> {
 /**
  * The unpacked bytes in chunks.
  *
- * @throws PipelineError FLOW_FILE_TRUNCATED, FLOW_FILE_DAMAGED while iterating
+ * @throws PipelineError FLOW_FILE_TRUNCATED, FLOW_FILE_DAMAGED, FLOW_FILE_UNREADABLE while iterating
  */
 export async function* readUnpacked(
   file: string,
@@ -73,7 +73,24 @@ function unpack(raw: Readable, compression: Compression): Readable {
   return pipeline(raw, decoder, () => undefined); // errors surface in the for-await of the caller
 }
 
+/** The error of a file or folder that the system does not let us read; undefined for errors of other kinds. */
+export function unreadable(file: string, cause: unknown): PipelineError | undefined {
+  if (!(cause instanceof Error) || !('syscall' in cause)) return undefined;
+  return new PipelineError(
+    {
+      code: 'FLOW_FILE_UNREADABLE',
+      file,
+      found: cause.message,
+      expected: 'something that may be read',
+      fix: 'give the user that runs the worker the right to read it; `ls -l` shows the rights and where a link leads',
+    },
+    { cause },
+  );
+}
+
 function damaged(file: string, compression: Compression, cause: unknown): unknown {
+  const refused = unreadable(file, cause);
+  if (refused !== undefined) return refused;
   if (compression === 'none') return cause;
   const { code, name, message } = cause as NodeJS.ErrnoException; // zlib and lzma errors carry a code or a name
   const truncated = code === 'Z_BUF_ERROR' || name === 'LZMA_BUF_ERROR';

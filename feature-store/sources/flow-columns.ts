@@ -20,9 +20,14 @@ export interface RawColumn {
   readonly required: boolean;
   /** Other names of the same column, as in CESNET-QUIC22. */
   readonly aliases?: readonly string[];
-  /** Largest value allowed, inclusive. @default what the type holds */
+  /** Largest value allowed, inclusive: a row beyond it is rejected. @default what the type holds */
   readonly max?: number;
 }
+
+/** 116 days; exporters cut a record after minutes. */
+const MAX_SECONDS = 10_000_000;
+/** 1 PiB: what no single connection carries, and what sums and floats of many rows still hold. */
+const MAX_VOLUME = 2 ** 50;
 
 const FLAG_NAMES = ['CWR', 'ECE', 'URG', 'ACK', 'PSH', 'RST', 'SYN', 'FIN'].flatMap((flag) => [
   `FLAG_${flag}`,
@@ -36,21 +41,21 @@ export const RAW_COLUMNS: readonly RawColumn[] = [
   { name: 'ID', kind: 'count', type: 'long', required: false },
   { name: 'SRC_IP', kind: 'text', type: 'string', required: true },
   { name: 'DST_IP', kind: 'text', type: 'string', required: true },
-  { name: 'DST_ASN', kind: 'count', type: 'long', required: true },
+  { name: 'DST_ASN', kind: 'count', type: 'long', required: true, max: 2 ** 32 - 1 },
   { name: 'DST_PORT', kind: 'count', type: 'integer', required: true, max: 65_535 },
   { name: 'PROTOCOL', kind: 'count', type: 'short', required: true, max: 255 },
   { name: 'TLS_SNI', kind: 'text', type: 'string', required: false, aliases: ['QUIC_SNI'] },
   { name: 'TLS_JA3', kind: 'text', type: 'string', required: false },
   { name: 'TIME_FIRST', kind: 'time', type: 'timestamp', required: true },
   { name: 'TIME_LAST', kind: 'time', type: 'timestamp', required: true },
-  { name: 'DURATION', kind: 'decimal', type: 'double', required: true },
-  { name: 'BYTES', kind: 'count', type: 'long', required: true },
-  { name: 'BYTES_REV', kind: 'count', type: 'long', required: true },
-  { name: 'PACKETS', kind: 'count', type: 'long', required: true },
-  { name: 'PACKETS_REV', kind: 'count', type: 'long', required: true },
+  { name: 'DURATION', kind: 'decimal', type: 'double', required: true, max: MAX_SECONDS },
+  { name: 'BYTES', kind: 'count', type: 'long', required: true, max: MAX_VOLUME },
+  { name: 'BYTES_REV', kind: 'count', type: 'long', required: true, max: MAX_VOLUME },
+  { name: 'PACKETS', kind: 'count', type: 'long', required: true, max: MAX_VOLUME },
+  { name: 'PACKETS_REV', kind: 'count', type: 'long', required: true, max: MAX_VOLUME },
   { name: 'PPI_LEN', kind: 'count', type: 'integer', required: true, max: 30 },
-  { name: 'PPI_DURATION', kind: 'decimal', type: 'double', required: true },
-  { name: 'PPI_ROUNDTRIPS', kind: 'count', type: 'integer', required: true },
+  { name: 'PPI_DURATION', kind: 'decimal', type: 'double', required: true, max: MAX_SECONDS },
+  { name: 'PPI_ROUNDTRIPS', kind: 'count', type: 'integer', required: true, max: 65_535 },
   { name: 'APP', kind: 'text', type: 'string', required: true },
   { name: 'CATEGORY', kind: 'text', type: 'string', required: true },
   ...FLAG_NAMES.map((name) => ({ name, kind: 'flag', type: 'short', required: false }) as const),

@@ -5,11 +5,17 @@
  * maps and notes.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent, type Stats } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
-import { detectCompression, firstLines, readUnpacked, type Compression } from './decompress.js';
+import {
+  detectCompression,
+  firstLines,
+  readUnpacked,
+  unreadable,
+  type Compression,
+} from './decompress.js';
 import { parseHeader, REQUIRED_COLUMN_COUNT } from './flow-columns.js';
 
 /** A flow file ready for ingest. */
@@ -35,28 +41,30 @@ export interface SourceListing {
 /**
  * Lists files, and folders to any depth.
  *
- * @param paths files or folders; a file named here is looked at whatever its name
+ * Only regular files are opened, a link to a file counts as one. What cannot be read is a fault, what is
+ * no file is ignored; of files with the same content the first by path is used.
+ *
+ * @param paths files or folders, links to them too; a file named here is looked at whatever its name
  * @throws PipelineError INPUT_NOT_FOUND when a path does not exist
  */
 export async function listSources(paths: readonly string[]): Promise<SourceListing> {
   const flows: SourceFile[] = [];
   const ignored: { file: string; reason: string }[] = [];
   const faults: Fault[] = [];
-  const seen = new Set<string>();
-  for (const { file, named } of await expand(paths)) {
-    if (seen.has(file)) continue;
-    seen.add(file);
-    if (!named && !FLOW_NAME.test(file)) {
-      ignored.push({ file, reason: 'not named .csv, .csv.gz or .csv.xz' });
-      continue;
-    }
-    const verdict = await judge(file).catch((error: unknown) => {
-      if (error instanceof PipelineError) return error.fault;
-      throw error;
-    });
+  const firstOf = new Map<string, string>();
+  for (const entry of await expand(paths)) {
+    const { file } = entry;
+    const verdict = entry.kind === 'file' ? await judge(file).catch(faultOf(file)) : entry.verdict;
     if ('code' in verdict) faults.push(verdict);
     else if ('reason' in verdict) ignored.push({ file, reason: verdict.reason });
-    else flows.push(verdict);
+    else {
+      const first = firstOf.get(verdict.sha256);
+      if (first !== undefined) ignored.push({ file, reason: `same content as ${first}` });
+      else {
+        firstOf.set(verdict.sha256, file);
+        flows.push(verdict);
+      }
+    }
   }
   return { flows, ignored, faults };
 }
@@ -84,8 +92,8 @@ export async function peekFirstTime(
  */
 export async function newestFirstTime(paths: readonly string[]): Promise<Date | undefined> {
   let newest: Date | undefined;
-  for (const { file } of await expand(paths)) {
-    if (!FLOW_NAME.test(file)) continue;
+  for (const { file, kind } of await expand(paths)) {
+    if (kind !== 'file') continue;
     const time = await detectCompression(file)
       .then((compression) => peekFirstTime({ path: file, compression }))
       .catch(() => undefined);
@@ -94,28 +102,79 @@ export async function newestFirstTime(paths: readonly string[]): Promise<Date | 
   return newest;
 }
 
-async function expand(paths: readonly string[]): Promise<{ file: string; named: boolean }[]> {
-  const files: { file: string; named: boolean }[] = [];
+/** A file to look into, or what is known of a path without opening it. */
+type Entry =
+  | { readonly kind: 'file'; readonly file: string }
+  | { readonly kind: 'known'; readonly file: string; readonly verdict: { reason: string } | Fault };
+
+/** All that lies below the paths, each once, ordered by path. */
+async function expand(paths: readonly string[]): Promise<Entry[]> {
+  const entries = new Map<string, Entry>();
   for (const given of paths) {
     const absolute = path.resolve(given);
-    const found = await stat(absolute).catch((cause: unknown) => {
+    const found = await stat(absolute).catch((cause: NodeJS.ErrnoException) => {
+      const missing = cause.code === 'ENOENT' || cause.code === 'ENOTDIR';
       throw new PipelineError(
         {
           code: 'INPUT_NOT_FOUND',
           file: absolute,
-          found: 'no such file or folder',
+          found: missing ? 'no such file or folder' : cause.message,
           fix: 'check the path; `sentinel generate` or `sentinel download` makes input',
         },
         { cause },
       );
     });
-    if (!found.isDirectory()) files.push({ file: absolute, named: true });
-    else
-      for (const entry of await readdir(absolute, { recursive: true, withFileTypes: true }))
-        if (!entry.isDirectory())
-          files.push({ file: path.join(entry.parentPath, entry.name), named: false });
+    if (found.isDirectory()) {
+      for await (const entry of below(absolute))
+        if (!entries.has(entry.file)) entries.set(entry.file, entry);
+    } else entries.set(absolute, fileEntry(absolute, found));
   }
-  return files.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+  return [...entries.values()].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+}
+
+async function* below(folder: string): AsyncGenerator<Entry, void> {
+  let names: Dirent[];
+  try {
+    names = await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    yield { kind: 'known', file: folder, verdict: faultOf(folder)(error) };
+    return;
+  }
+  for (const name of names) {
+    const file = path.join(folder, name.name);
+    if (name.isDirectory()) yield* below(file);
+    else yield await entryOf(file, name);
+  }
+}
+
+async function entryOf(file: string, name: Dirent): Promise<Entry> {
+  const known = (verdict: { reason: string } | Fault): Entry => ({ kind: 'known', file, verdict });
+  let target: Dirent | Stats = name;
+  try {
+    if (name.isSymbolicLink()) target = await stat(file);
+    if (target.isDirectory())
+      return known({ reason: 'a link to a folder: links to folders are not followed' });
+  } catch (error) {
+    // a link of another name is left alone below, wherever it leads
+    if (FLOW_NAME.test(file)) return known(faultOf(file)(error));
+  }
+  if (!FLOW_NAME.test(file)) return known({ reason: 'not named .csv, .csv.gz or .csv.xz' });
+  return fileEntry(file, target);
+}
+
+// a FIFO or a terminal may never give a byte, so only regular files are opened
+function fileEntry(file: string, found: Dirent | Stats): Entry {
+  if (found.isFile()) return { kind: 'file', file };
+  const what = found.isFIFO() ? 'a FIFO' : found.isSocket() ? 'a socket' : 'a device';
+  return { kind: 'known', file, verdict: { reason: `${what}, not a file` } };
+}
+
+function faultOf(file: string): (error: unknown) => Fault {
+  return (error) => {
+    const known = error instanceof PipelineError ? error : unreadable(file, error);
+    if (known === undefined) throw error;
+    return known.fault;
+  };
 }
 
 async function judge(file: string): Promise<SourceFile | { reason: string } | Fault> {

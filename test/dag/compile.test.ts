@@ -18,12 +18,11 @@ const entry = {
   retry: { maximumAttempts: 3, initialIntervalMs: 1, backoffCoefficient: 2, maximumIntervalMs: 9 },
 } as const;
 
-const compiled = (declared: Dag<never> | Dag, params = {}): Plan =>
+const compiled = (declared: Dag<never> | Dag): Plan =>
   compile(declared, {
     catalogue: { list: entry, parse: entry, sum: entry },
     codeVersion: 'test',
     workflowTypes: ['other'],
-    params,
   });
 
 const ingest = dag('ingest', { params: { path: 'in' } }, (d) => {
@@ -74,12 +73,6 @@ describe('compile', () => {
     expect(planHash(shuffled)).toBe(planHash(plan));
     expect(planHash({ ...plan, codeVersion: 'other' })).not.toBe(planHash(plan));
     expect(planHash(plan)).toMatch(/^[0-9a-f]{64}$/);
-  });
-
-  it('lets an installation replace defaults, and adds no parameter that is not declared', () => {
-    expect(compiled(ingest as unknown as Dag, { path: 'here', foo: 1 }).params).toEqual({
-      path: 'here',
-    });
   });
 
   it('reports every fault at once, each with its mend', () => {

@@ -105,6 +105,18 @@ test('nothing runs and nothing half done lies about afterwards', async () => {
   expect(files.flat()).toEqual([]);
 });
 
+test('closed runs can be looked up while nothing runs', async () => {
+  const list = await home.run('runs', 'list', '--json');
+  expect(list.code).toBe(0);
+  const runs = JSON.parse(list.stdout) as { run: string; state: string }[]; // columns of the command
+  expect(runs.map(({ run }) => run)).toContain('weekly/2022-W27');
+  expect(new Set(runs.map(({ state }) => state))).toEqual(new Set(['success']));
+  const show = await home.run('runs', 'show', 'weekly/2022-W27', '--json');
+  expect(show.code).toBe(0);
+  const { tasks } = JSON.parse(show.stdout) as { tasks: { task: string; state: string }[] };
+  expect(tasks).toContainEqual(expect.objectContaining({ task: 'report', state: 'success' }));
+});
+
 /** Rows of the watched weeks, as the evaluation of the first models counted them. */
 function watchedRows(): number {
   const weeks = new Set(document.split?.watch);

@@ -251,6 +251,16 @@ describe('the command line, while the servers run', () => {
     expect(rows.map(({ execution }) => execution.workflowId)).toContain('monitor/2022-W26');
   });
 
+  test("shows the schedule, ticking, in Temporal's own CLI", async () => {
+    const { stdout } = await home.run('temporal', 'schedule', 'list', '--output', 'json');
+    expect(JSON.parse(stdout)).toMatchObject([{ scheduleId: 'weekly' }]);
+    const { stdout: weekly } = await home.run(
+      ...['temporal', 'schedule', 'describe', '--schedule-id', 'weekly', '--output', 'json'],
+    );
+    const { schedule } = JSON.parse(weekly) as { schedule: { state: { paused?: boolean } } }; // the CLI's own format
+    expect(schedule.state.paused ?? false).toBe(false);
+  });
+
   test('a second `up` on the home says who has it, and changes nothing', async () => {
     const before = home.processes();
     const { code, stdout, stderr } = await home.up('--once').finished;

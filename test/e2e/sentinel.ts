@@ -44,8 +44,8 @@ export interface TestHome {
   remove(): Promise<void>;
 }
 
-/** A new home with small data beside it. */
-export async function createHome({ flows = true } = {}): Promise<TestHome> {
+/** A new home with small data beside it; `env` is added to the environment of each command. */
+export async function createHome({ flows = true, env = {} } = {}): Promise<TestHome> {
   const folder = await mkdtemp(join(tmpdir(), 'sentinel-e2e-'));
   const layout = homeLayout(join(folder, 'home'));
   const input = join(folder, 'flows');
@@ -56,7 +56,7 @@ export async function createHome({ flows = true } = {}): Promise<TestHome> {
     const command = join(installation.root, 'dist', 'cli', 'main.js');
     const child = spawn(process.execPath, [command, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, SENTINEL_HOME: layout.home },
+      env: { ...process.env, ...env, SENTINEL_HOME: layout.home },
     });
     started.push(child);
     return follow(child);

@@ -1,13 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { appendRows } from '../../feature-store/append-rows.js';
 import { commitTable, moveStagedFiles, type StagedFile } from '../../feature-store/delta/commit.js';
 import type { TableSchema } from '../../feature-store/delta/schema.js';
 import { scanSnapshot } from '../../feature-store/delta/scan.js';
-import { countRows, logFile, logFolder, readSnapshot } from '../../feature-store/delta/snapshot.js';
+import {
+  advanceSnapshot,
+  countRows,
+  logFile,
+  logFolder,
+  readSnapshot,
+} from '../../feature-store/delta/snapshot.js';
 import { stageFiles } from '../../feature-store/delta/stage.js';
 import { queryTables } from '../../feature-store/query-tables.js';
 import { aHome, EXTENSIONS, PYTHON, type StoreHome } from './store-builders.js';
@@ -285,6 +292,46 @@ describe('appended rows', () => {
       code: 'TASK_INPUT_INVALID',
     });
   });
+});
+
+test('a query reads the tables that it names, and all of them when it names none', async () => {
+  const home = await aHome();
+  await commit(home, `('a', 1)`);
+  await mkdir(path.join(home.tablesRoot, 'broken/_delta_log'), { recursive: true });
+  await writeFile(logFile(path.join(home.tablesRoot, 'broken'), 0), 'no JSON');
+  const query = (sql: string) => queryTables({ ...home, sql });
+  expect(await query('SELECT n FROM Things')).toEqual({
+    rows: [{ n: 1 }],
+    versions: { things: 0 },
+  });
+  await expect(query('FROM broken')).rejects.toMatchObject({ code: 'DELTA_LOG_BROKEN' });
+  await rm(path.join(home.tablesRoot, 'broken'), { recursive: true });
+  await commitTable({ table: path.join(home.tablesRoot, 'stuff'), schema: SCHEMA, adds: [] });
+  expect((await query('SHOW TABLES')).rows).toEqual([{ name: 'stuff' }, { name: 'things' }]);
+});
+
+test('an older snapshot advances to any later version, and to the newest', async () => {
+  const home = await aHome();
+  for (const n of [1, 2, 3, 4]) await commit(home, `('a', ${n})`);
+  const first = await readSnapshot(table(home), { version: 0 });
+  if (first === undefined) throw new Error('no table');
+  for (const version of [0, 2, 3])
+    expect(await advanceSnapshot(first, { version })).toEqual(
+      await readSnapshot(table(home), { version }),
+    );
+  expect(await advanceSnapshot(first)).toEqual(await readSnapshot(table(home)));
+});
+
+test('DuckDB spills to the folder for temporary files, each instance apart', async () => {
+  const spillOf = async (home: StoreHome) => {
+    const [row] = await home.db.rows<{ at: string }>(
+      `SELECT current_setting('temp_directory') AS at`,
+    );
+    return row?.at ?? '';
+  };
+  const [one, other] = [await spillOf(await aHome()), await spillOf(await aHome())];
+  expect(path.dirname(one)).toBe(tmpdir());
+  expect(one).not.toBe(other);
 });
 
 test('a wrong statement says what was wrong with it', async () => {

@@ -12,8 +12,8 @@ import { findIngested } from '../../feature-store/ingest/commit-parsed.js';
 import { parseFlows } from '../../feature-store/ingest/parse-flows.js';
 import { listSources } from '../../feature-store/sources/list-sources.js';
 import { RAW_COLUMNS } from '../../feature-store/sources/flow-columns.js';
-import { weekCounts } from '../../feature-store/read-flows.js';
 import { queryTables } from '../../feature-store/query-tables.js';
+import { weekRows } from '../../feature-store/week-rows.js';
 import {
   aFlow,
   aHome,
@@ -53,10 +53,12 @@ describe('the real captures', () => {
     ]);
     expect(results.every(({ parsed }) => parsed.rowsRejected === 0)).toBe(true);
 
-    const weeks = await weekCounts(home.tablesRoot);
+    const snapshot = await readSnapshot(flowsTable(home));
+    const weeks = snapshot === undefined ? [] : weekRows(snapshot);
     expect(weeks).toHaveLength(85);
-    expect(weeks.flatMap(({ byApp }) => Object.keys(byApp))).toHaveLength(142);
-    expect(weeks.find(({ week }) => week === '1970-W01')?.flows).toBe(8);
+    expect(weeks.find(({ week }) => week === '1970-W01')?.rows).toBe(8);
+    const sql = 'SELECT DISTINCT iso_year, iso_week, app FROM flows';
+    expect((await queryTables({ ...home, sql })).rows).toHaveLength(142);
     const turnOfTheYear = await queryTables({
       ...home,
       sql: `SELECT DISTINCT strftime(time_first, '%Y-%m-%d') AS day FROM flows
@@ -105,10 +107,12 @@ print(t.count(), len(frame), frame.groupby(['iso_year', 'iso_week']).ngroups, in
     const [again] = await ingest(home, input);
     expect([first?.result.kind, again?.result.kind]).toEqual(['committed', 'already']);
     expect(await liveRows(home)).toBe(62);
-    expect(await findIngested(home.tablesRoot, first?.parsed.sourceSha ?? '')).toEqual({
+    const source = { path: input, sha256: first?.parsed.sourceSha ?? '' };
+    expect(await findIngested(home.tablesRoot, source)).toEqual({
       rowsRead: 62,
       rowsStored: 62,
       rowsRejected: 0,
+      faults: [],
     });
   });
 
@@ -217,6 +221,10 @@ describe('rows that do not parse', () => {
     ['a negative count', { PACKETS: -3 }, 'PACKETS', /character "-"/],
     ['a count beyond 64 bits', { BYTES: '9'.repeat(25) }, 'BYTES', /not a count/],
     ['no value', { PACKETS_REV: '' }, 'PACKETS_REV', /not a count/],
+    ['more bytes than any flow', { BYTES: '9223372036854775807' }, 'BYTES', /greater than 1125/],
+    ['more packets than any flow', { PACKETS_REV: 2 ** 50 + 1 }, 'PACKETS_REV', /greater than/],
+    ['a network over 32 bits', { DST_ASN: 2 ** 32 }, 'DST_ASN', /greater than 4294967295/],
+    ['too many round trips', { PPI_ROUNDTRIPS: 65_536 }, 'PPI_ROUNDTRIPS', /greater than 65535/],
     ['a port over 65535', { DST_PORT: 70_000 }, 'DST_PORT', /greater than 65535/],
     ['a time that is no time', { TIME_FIRST: '2022-02-30T00:00:00' }, 'TIME_FIRST', /not a time/],
     [
@@ -226,6 +234,9 @@ describe('rows that do not parse', () => {
       /not a time/,
     ],
     ['a duration below 0', { DURATION: '-1' }, 'DURATION', /not a number of seconds/],
+    ['a duration of months', { DURATION: '1e8' }, 'DURATION', /greater than 10000000/],
+    ['a duration without end', { DURATION: '1e999' }, 'DURATION', /greater than 10000000/],
+    ['packets over months', { PPI_DURATION: '1e300' }, 'PPI_DURATION', /greater than 10000000/],
     [
       'lists of different length',
       { PPI: '[[0, 1, 2], [1, -1], [9, 9, 9], [0, 0, 0]]' },
@@ -282,6 +293,25 @@ describe('rows that do not parse', () => {
       column: 'BYTES',
     });
     expect(result?.parsed.faults.length).toBe(Math.min(20, cases.length));
+  });
+
+  test('are reported the same when the file is found again, wherever it lies', async () => {
+    const home = await aHome();
+    const flows = Array.from({ length: 50 }, (_, i) => aFlow(i % 2 === 0 ? { BYTES: 'x' } : {}));
+    flows[2] = aFlow({ DURATION: '1e999' });
+    const [fresh] = await ingest(home, await home.file('f.csv', flowCsv(flows)));
+    if (!fresh) throw new Error('no source');
+    const { sourceFile, sourceSha, faults, rowsRead, rowsStored, rowsRejected } = fresh.parsed;
+    expect(faults).toHaveLength(20);
+    expect(faults[1]?.expected).toBe('seconds, such as 0.095, at most 10000000');
+    expect(await findIngested(home.tablesRoot, { path: sourceFile, sha256: sourceSha })).toEqual({
+      rowsRead,
+      rowsStored,
+      rowsRejected,
+      faults,
+    });
+    const moved = await findIngested(home.tablesRoot, { path: '/moved.csv', sha256: sourceSha });
+    expect(moved?.faults).toEqual(faults.map((fault) => ({ ...fault, file: '/moved.csv' })));
   });
 
   test('broken lines cost only themselves', async () => {

@@ -1,8 +1,13 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, readFile, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
-import { listSources, peekFirstTime } from '../../feature-store/sources/list-sources.js';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  listSources,
+  newestFirstTime,
+  peekFirstTime,
+} from '../../feature-store/sources/list-sources.js';
 import { RAW_COLUMNS } from '../../feature-store/sources/flow-columns.js';
 import { aFlow, aHome, flowCsv, REAL_FLOWS } from './store-builders.js';
 
@@ -55,6 +60,69 @@ test('unusable flow files are faults that say how to mend them', async () => {
   expect(faults.every(({ fix }) => fix.length > 10)).toBe(true);
 });
 
+test('what is no readable regular file is named, and nothing waits for it', async () => {
+  const home = await aHome();
+  const good = await home.file('a-good.csv', flowCsv([aFlow()]));
+  await mkdir(path.join(home.root, 'b-folder.csv'));
+  await home.file('b-folder.csv/inner.csv', flowCsv([aFlow({ BYTES: 2 })]));
+  await symlink('b-folder.csv', path.join(home.root, 'c-linked-folder.csv'));
+  await symlink('.', path.join(home.root, 'd-itself'));
+  await symlink('nowhere.csv', path.join(home.root, 'e-dangling.csv'));
+  await symlink('nowhere', path.join(home.root, 'f-dangling'));
+  execFileSync('/usr/bin/mkfifo', [path.join(home.root, 'g-pipe.csv')]);
+  await symlink('a-good.csv', path.join(home.root, 'h-linked-file.csv'));
+
+  const { flows, ignored, faults } = await listSources([home.root]);
+  expect(flows.map((source) => path.relative(home.root, source.path))).toEqual([
+    'a-good.csv',
+    'b-folder.csv/inner.csv',
+  ]);
+  expect(ignored.map(({ file, reason }) => [path.basename(file), reason])).toEqual([
+    ['c-linked-folder.csv', 'a link to a folder: links to folders are not followed'],
+    ['d-itself', 'a link to a folder: links to folders are not followed'],
+    ['f-dangling', 'not named .csv, .csv.gz or .csv.xz'],
+    ['g-pipe.csv', 'a FIFO, not a file'],
+    ['h-linked-file.csv', `same content as ${good}`],
+  ]);
+  expect(faults.map(({ code, file }) => [path.basename(file ?? ''), code])).toEqual([
+    ['e-dangling.csv', 'FLOW_FILE_UNREADABLE'],
+  ]);
+  expect(await newestFirstTime([home.root])).toEqual(new Date('2022-06-06T10:00:00.123Z'));
+  expect(await listSources([path.join(home.root, 'g-pipe.csv')])).toMatchObject({
+    flows: [],
+    ignored: [{ reason: 'a FIFO, not a file' }],
+  });
+});
+
+test('files and folders that may not be read are faults, the others are used', async () => {
+  const home = await aHome();
+  await mkdir(path.join(home.root, 'b-locked'));
+  await home.file('b-locked/inner.csv', flowCsv([aFlow()]));
+  const good = await home.file('a-good.csv', flowCsv([aFlow()]));
+  await chmod(home.root, 0o755);
+  await chmod(await home.file('c-locked.csv', flowCsv([aFlow({ BYTES: 3 })])), 0);
+  await chmod(path.join(home.root, 'b-locked'), 0);
+  withoutRoot();
+  const { flows, ignored, faults } = await listSources([home.root]);
+  expect(flows.map((source) => source.path)).toEqual([good]);
+  expect(ignored).toEqual([]);
+  expect(faults).toMatchObject([
+    { code: 'FLOW_FILE_UNREADABLE', file: path.join(home.root, 'b-locked') },
+    { code: 'FLOW_FILE_UNREADABLE', file: path.join(home.root, 'c-locked.csv') },
+  ]);
+  expect(faults[1]?.found).toContain('EACCES');
+  expect(await newestFirstTime([home.root])).toEqual(new Date('2022-06-06T10:00:00.123Z'));
+});
+
+test('of files with the same content the first is used', async () => {
+  const home = await aHome();
+  const first = await home.file('a.csv', flowCsv([aFlow()]));
+  const second = await home.file('b.csv', flowCsv([aFlow()]));
+  const { flows, ignored } = await listSources([second, home.root]);
+  expect(flows.map((source) => source.path)).toEqual([first]);
+  expect(ignored).toEqual([{ file: second, reason: `same content as ${first}` }]);
+});
+
 test('a path that is not there is an error', async () => {
   await expect(listSources(['/no/such/folder'])).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' });
 });
@@ -76,3 +144,10 @@ test('the first time is read from the head of the file, as UTC', async () => {
     'no-rows.csv': undefined,
   });
 });
+
+/** Root may read everything: for this test the process is someone else. */
+function withoutRoot(): void {
+  if (process.getuid?.() !== 0) return;
+  process.seteuid?.(65_534);
+  onTestFinished(() => process.seteuid?.(0));
+}

@@ -59,10 +59,10 @@ export async function temporaryHome(): Promise<HomeLayout> {
 }
 
 /** The plan of a DAG as a worker of this code compiles it. */
-export function planOf(dag: Dag | Dag<never, unknown>, params: JsonObject = {}): Plan {
+export function planOf(dag: Dag | Dag<never, unknown>): Plan {
   const workflowTypes = ['lifecycle', 'inner', 'retrain'];
   const catalogue = activityCatalogue();
-  return compile(dag, { catalogue, codeVersion: 'test', params, workflowTypes });
+  return compile(dag, { catalogue, codeVersion: 'test', workflowTypes });
 }
 
 /** Everything up; `stop` ends it and removes the home. */

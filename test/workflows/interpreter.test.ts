@@ -131,7 +131,7 @@ test('the Temporal UI is shown a summary of each activity and a table of the tas
 });
 
 test('a plan named by its hash runs although the DAG has another one now', async () => {
-  const old = planOf(chain, { from: 42 });
+  const old = { ...planOf(chain), params: { from: 42 } };
   const planHash = await engine.storePlan(old);
   const handle = await engine.start('chain', 'chain/old-plan', { planHash });
   expect(await handle.result()).toEqual({ value: 42 });

@@ -29,7 +29,7 @@ export interface CnnShape {
   readonly dropout: number;
 }
 
-/** Convolutions: channels and width; the published 1D-CNN student on TLS-Year22 has these, docs/models.md. */
+/** Convolutions: channels and width; those of the published 1D-CNN student on TLS-Year22 (pre-registered study OSF rts6n). */
 const CONVOLUTIONS = [
   { channels: 48, width: 5 },
   { channels: 96, width: 5 },

@@ -1,12 +1,15 @@
 import { createServer } from 'node:http';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { lockHome } from '../../../cli/embedded/home-lock.js';
+import { keepAlive } from '../../../cli/embedded/keep-alive.js';
 import { endMarkedProcesses, markedProcesses } from '../../../cli/embedded/marked-processes.js';
 import { answers, startServer, type ServerSpec } from '../../../cli/embedded/server.js';
+import type { ProcessRecord } from '../../../cli/embedded/process-record.js';
 import type { PipelineError } from '../../../contracts/errors.js';
 import { homeLayout, type HomeLayout } from '../../../contracts/home.js';
 
@@ -57,6 +60,43 @@ test('a healthy server of an earlier start is taken over', async () => {
   expect(await startServer(layout, webServer(port))).toEqual(first);
 });
 
+test('a server that died comes back on its ports, though the one first wished for is free by now', async () => {
+  const [layout] = layouts as [HomeLayout];
+  const other = await occupy();
+  const record = await startServer(layout, webServer(other.port));
+  expect(record.ports['http']).toBeGreaterThan(other.port);
+  const said: string[] = [];
+  const stop = watch(layout, record, said);
+  await other.leave();
+  process.kill(record.pid, 'SIGKILL');
+  await vi.waitFor(() => expect(said).toContain('the web server runs again'), WITHIN);
+  expect((await stop()).ports).toEqual(record.ports);
+});
+
+test('a server whose port was taken meanwhile says so once, and comes back when it is free', async () => {
+  const [layout] = layouts as [HomeLayout];
+  const record = await startServer(layout, webServer(await unusedPort()));
+  const port = record.ports['http'];
+  process.kill(record.pid, 'SIGKILL');
+  const other = await vi.waitFor(() => occupy(port), WITHIN); // the dead one may hold it for a moment
+  const said: string[] = [];
+  const stop = watch(layout, record, said);
+  const taken = new RegExp(`port ${port} of web was taken by another process`);
+  await vi.waitFor(() => expect(said.at(-1)).toMatch(taken), WITHIN);
+  await other.leave();
+  await vi.waitFor(() => expect(said.at(-1)).toBe('the web server runs again'), WITHIN);
+  expect((await stop()).ports).toEqual({ http: port });
+  expect(said.filter((line) => taken.test(line))).toHaveLength(1);
+});
+
+test('the next start of a home whose server died wishes for the ports it had', async () => {
+  const [layout] = layouts as [HomeLayout];
+  const wished = await unusedPort();
+  const record = await startServer(layout, webServer(wished + 1));
+  process.kill(record.pid, 'SIGKILL');
+  expect((await startServer(layout, webServer(wished))).ports).toEqual(record.ports);
+});
+
 test('of several that take a home at once, one gets it', async () => {
   const [layout] = layouts as [HomeLayout];
   const outcomes = await Promise.allSettled([lockHome(layout), lockHome(layout), lockHome(layout)]);
@@ -66,10 +106,30 @@ test('of several that take a home at once, one gets it', async () => {
   expect(refused).toEqual(['HOME_IN_USE', 'HOME_IN_USE']);
 });
 
+const WITHIN = { timeout: 10_000 };
+
+/** Watches over a server as `up` does; the result ends that, and tells what runs. */
+function watch(layout: HomeLayout, record: ProcessRecord, said: string[]) {
+  const server = {
+    record,
+    restart: (ports: ProcessRecord['ports']) =>
+      startServer(layout, { ...webServer(0), ports, portsAreFixed: true }),
+  };
+  const stop = keepAlive([server], (line) => said.push(line), 50);
+  return () => stop().then(() => server.record);
+}
+
+/** Somebody else on a port. */
+async function occupy(wished = 0): Promise<{ port: number; leave: () => Promise<unknown> }> {
+  const server = createTcpServer();
+  server.listen(wished, '127.0.0.1');
+  await once(server, 'listening'); // rejects when the port is taken
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  return { port, leave: () => new Promise((resolve) => server.close(resolve)) };
+}
+
 async function unusedPort(): Promise<number> {
-  const probe = createTcpServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo; // it listens on TCP
-  await new Promise((resolve) => probe.close(resolve));
+  const { port, leave } = await occupy();
+  await leave();
   return port;
 }

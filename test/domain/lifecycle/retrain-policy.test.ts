@@ -81,7 +81,7 @@ describe('the gate', () => {
 
   test('asks for a gain above the tolerance', () => {
     const result = aResult({ championF1: 0.7, challengerF1: 0.71 });
-    expect(decisions(fold([aReport(), result], { f1Tolerance: 0.02 }).commands)).toContain('keep');
+    expect(decisions(fold([aReport(), result], { minGain: 0.02 }).commands)).toContain('keep');
   });
 
   test('a promotion that failed leaves the champion, and the reason', () => {

@@ -1,0 +1,47 @@
+/** The DAGs and native workflows of this code, by the names a user types. */
+import { compiledPlans } from '../activities/compiled-plans.js';
+import { PipelineError } from '../contracts/errors.js';
+import type { Plan } from '../dag/plan.js';
+import { nativeWorkflows } from '../pipelines/index.js';
+import { isIsoWeek } from './option-values.js';
+
+/**
+ * The plan of a DAG.
+ *
+ * @throws PipelineError DAG_UNKNOWN
+ */
+export function planOf(id: string): Plan {
+  const plans = compiledPlans();
+  const plan = plans.get(id);
+  if (plan !== undefined) return plan;
+  throw unknownDag(id, [...plans.keys()]);
+}
+
+/**
+ * Refuses a run that could only wait for ever or fail: Temporal itself takes any name.
+ *
+ * @param partition empty for none
+ * @throws PipelineError DAG_UNKNOWN, CLI_USAGE for a partition of another kind than the DAG's
+ */
+export function checkRun(id: string, partition: string): void {
+  if (nativeWorkflows.includes(id)) return;
+  const plans = compiledPlans();
+  const plan = plans.get(id);
+  if (plan === undefined) throw unknownDag(id, [...plans.keys(), ...nativeWorkflows]);
+  if (plan.partitions !== 'iso-week' || isIsoWeek(partition)) return;
+  throw new PipelineError({
+    code: 'CLI_USAGE',
+    found: partition === '' ? `${id} without --partition` : `--partition ${partition}`,
+    expected: 'an ISO week, such as 2022-W23',
+    fix: `write it as \`sentinel run ${id} --partition 2022-W23\``,
+  });
+}
+
+function unknownDag(id: string, known: readonly string[]): PipelineError {
+  return new PipelineError({
+    code: 'DAG_UNKNOWN',
+    found: `no DAG "${id}"`,
+    expected: `one of ${known.join(', ')}`,
+    fix: 'see `sentinel dags list`',
+  });
+}

@@ -1,0 +1,26 @@
+/** Reading the values of options; what cannot be read is CLI_USAGE, exit code 2. */
+import { PipelineError } from '../contracts/errors.js';
+import { isoWeekOf, weekStart } from '../dag/partitions.js';
+
+/**
+ * A whole number of at least `least`.
+ *
+ * @param option as the user wrote it, such as `--limit`
+ * @throws PipelineError CLI_USAGE
+ */
+export function wholeNumber(option: string, text: string, least = 0): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+  throw new PipelineError({
+    code: 'CLI_USAGE',
+    found: `${option} ${text}`,
+    expected: `a whole number from ${least} and up`,
+    fix: 'correct the value',
+  });
+}
+
+/** True for a week of the calendar: `2022-W52`, but not `2022-W53`, for 2022 has no such week. */
+export function isIsoWeek(text: string): boolean {
+  if (!/^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])$/.test(text)) return false;
+  return isoWeekOf(weekStart(text)) === text;
+}
