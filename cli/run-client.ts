@@ -14,7 +14,12 @@ import { PipelineError } from '../contracts/errors.js';
 /** How waiting for a run ended; `interrupted`, by the caller's signal, leaves the run going. */
 export type RunEnd = 'success' | 'failed' | 'cancelled' | 'interrupted';
 
-const POLL_MS = 500;
+/** A run is looked at again after a twentieth of its time so far, within these limits. */
+const MIN_POLL_MS = 50;
+const MAX_POLL_MS = 500;
+const CALL_MS = 5_000;
+/** A run that continues as new goes on under its id. */
+const OPEN: readonly string[] = ['RUNNING', 'CONTINUED_AS_NEW'];
 /** A server that has not answered for this long, since the first call that failed, is given up. */
 const PATIENCE_MS = 60_000;
 
@@ -55,37 +60,44 @@ export async function followRun(
       say(`${seconds} s  ${line}${note === '' || total > 1 ? '' : `  (${note})`}`);
     }
   };
-  const end = endOf(handle, say);
+  let awaySinceMs: number | undefined;
   for (;;) {
-    const tick = sleep(POLL_MS).then(() => undefined);
-    const result = await Promise.race([end, tick]);
+    const waitMs = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, (Date.now() - startedMs) / 20));
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return 'interrupted';
-    // the worker may be starting again; the next poll will do
-    const view = await handle.query<RunView>(RUN_QUERY).catch(() => undefined);
-    if (view !== undefined) tell(view);
-    if (result !== undefined) return result;
+    try {
+      const { status } = await ask(handle, () => handle.describe());
+      awaySinceMs = undefined;
+      // the worker may be starting again; the next poll will do
+      const view = await ask(handle, () => handle.query<RunView>(RUN_QUERY)).catch(() => undefined);
+      if (view !== undefined) tell(view);
+      if (!OPEN.includes(status.name)) return await ask(handle, () => endOf(handle, say));
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      awaySinceMs ??= Date.now();
+      if (Date.now() - awaySinceMs >= PATIENCE_MS) throw error;
+    }
   }
 }
 
-/** The end of a run; a server that is away for a moment is waited for. */
+/**
+ * One call, without the client's long patience. A call that is left waiting for the end of the run would
+ * be tried again on the closed connection, and that throws where nobody can catch it.
+ */
+function ask<T>(handle: WorkflowHandle, call: () => Promise<T>): Promise<T> {
+  return handle.client.withDeadline(Date.now() + CALL_MS, call);
+}
+
+/** The end of a run that is closed. */
 async function endOf(handle: WorkflowHandle, say: (line: string) => void): Promise<RunEnd> {
-  let awaySinceMs: number | undefined;
-  for (;;) {
-    try {
-      await handle.result();
-      return 'success';
-    } catch (error) {
-      if (error instanceof WorkflowFailedError) {
-        if (error.cause?.name === 'CancelledFailure') return 'cancelled';
-        say(error.cause?.message ?? error.message);
-        return 'failed';
-      }
-      if (!(error instanceof ServiceError)) throw error;
-      awaySinceMs ??= Date.now(); // a call that waits for the end fails long after it began
-      if (Date.now() - awaySinceMs >= PATIENCE_MS) throw error;
-      await sleep(POLL_MS);
-      if (await answers(handle)) awaySinceMs = undefined;
-    }
+  try {
+    await handle.result();
+    return 'success';
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    if (error.cause?.name === 'CancelledFailure') return 'cancelled';
+    say(error.cause?.message ?? error.message);
+    return 'failed';
   }
 }
 
@@ -97,13 +109,6 @@ export function runFailed(id: string, state: RunEnd): PipelineError {
     found: `the run ended as ${state}`,
     fix: `see the task that failed with \`sentinel runs show ${id}\` or in the Temporal UI; mend it and start again; files that are in the store are not read twice`,
   });
-}
-
-function answers(handle: WorkflowHandle): Promise<boolean> {
-  return handle.describe().then(
-    () => true,
-    () => false,
-  );
 }
 
 async function isOpen(client: Client, workflowId: string): Promise<boolean> {
