@@ -28,7 +28,15 @@ export function createCommand({ childFile, logs, root }) {
       if (tail.length > TAIL_LINES) tail.shift();
     };
     keep(`$ ${program} ${args.join(' ')}`);
-    const child = spawn(program, args, {
+    let child;
+    const stop = (signal) => {
+      endGroup(child?.pid);
+      process.exit(signal === 'SIGINT' ? 130 : 143);
+    };
+    // before the program starts: told to stop in between, we would leave it behind
+    process.once('SIGINT', stop);
+    process.once('SIGTERM', stop);
+    child = spawn(program, args, {
       cwd: root,
       detached: true,
       env: { ...process.env, ...env },
@@ -38,12 +46,6 @@ export function createCommand({ childFile, logs, root }) {
       const record = { pid: child.pid, startTime: startTimeOf(child.pid) };
       writeFileSync(childFile, JSON.stringify(record));
     }
-    const stop = (signal) => {
-      endGroup(child.pid);
-      process.exit(signal === 'SIGINT' ? 130 : 143);
-    };
-    process.once('SIGINT', stop);
-    process.once('SIGTERM', stop);
     try {
       eachLine(child.stdout, keep);
       eachLine(child.stderr, keep);

@@ -261,6 +261,12 @@ describe('the command line, while the servers run', () => {
     expect(schedule.state.paused ?? false).toBe(false);
   });
 
+  test('a failed ingest is one document too', async () => {
+    const { code, stdout } = await home.run('ingest', join(home.input, 'nothing'), '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ errors: [{ code: 'DAG_RUN_FAILED' }] });
+    expect(code).toBe(1);
+  });
+
   test('a second `up` on the home says who has it, and changes nothing', async () => {
     const before = home.processes();
     const { code, stdout, stderr } = await home.up('--once').finished;

@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 test('there is a history of every kind of workflow', () => {
   expect(names).toEqual(
-    ['lifecycle', 'monitor', 'retrain', 'schedule-tick', 'train', 'weekly'].map(
+    ['ingest', 'lifecycle', 'monitor', 'retrain', 'schedule-tick', 'train', 'weekly'].map(
       (type) => `${type}.json`,
     ),
   );

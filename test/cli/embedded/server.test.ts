@@ -9,7 +9,7 @@ import { lockHome } from '../../../cli/embedded/home-lock.js';
 import { keepAlive } from '../../../cli/embedded/keep-alive.js';
 import { endMarkedProcesses, markedProcesses } from '../../../cli/embedded/marked-processes.js';
 import { answers, startServer, type ServerSpec } from '../../../cli/embedded/server.js';
-import type { ProcessRecord } from '../../../cli/embedded/process-record.js';
+import { isAlive, type ProcessRecord } from '../../../cli/embedded/process-record.js';
 import type { PipelineError } from '../../../contracts/errors.js';
 import { homeLayout, type HomeLayout } from '../../../contracts/home.js';
 
@@ -94,6 +94,7 @@ test('the next start of a home whose server died wishes for the ports it had', a
   const wished = await unusedPort();
   const record = await startServer(layout, webServer(wished + 1));
   process.kill(record.pid, 'SIGKILL');
+  await vi.waitFor(() => expect(isAlive(record)).toBe(false), WITHIN); // only then its port is free
   expect((await startServer(layout, webServer(wished))).ports).toEqual(record.ports);
 });
 
