@@ -46,6 +46,7 @@ export async function startServer(layout: HomeLayout, spec: ServerSpec): Promise
   if (left !== undefined) {
     if (isAlive(left) && (await spec.isReady(left.ports))) return left;
     await endProcess(layout.processes, left);
+    await Promise.all(Object.values(left.ports).map(isFreeSoon));
   }
   // one without a record holds the database open: its `up` was killed before it could write one
   await endMarkedProcesses(layout.home, spec.name);
