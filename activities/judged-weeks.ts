@@ -3,25 +3,19 @@ import type { HomeLayout } from '../contracts/home.js';
 import type { Preset } from '../contracts/schemas/values.js';
 import { isoWeekOf } from '../dag/partitions.js';
 import type { Snapshot } from '../feature-store/delta/snapshot.js';
-import { FeatureDb, quote } from '../feature-store/duckdb.js';
+import { quote } from '../feature-store/duckdb.js';
 import { RUNS } from '../feature-store/engine-tables.js';
-import { queryTables, tableNames } from '../feature-store/query-tables.js';
+import { queryIfPresent } from '../feature-store/query-tables.js';
 import { weekRows } from '../feature-store/week-rows.js';
 
 /** Partitions for which a run of the DAG has succeeded. A run that failed half-way does not count. */
 export async function succeededPartitions(layout: HomeLayout, dag: string): Promise<Set<string>> {
-  if (!(await tableNames(layout.tables)).includes(RUNS.name)) return new Set();
-  const db = await FeatureDb.open({ threads: 1 });
-  try {
-    const { rows } = await queryTables({
-      db,
-      tablesRoot: layout.tables,
-      sql: `SELECT DISTINCT partition FROM runs WHERE dag = ${quote(dag)} AND state = 'success'`,
-    });
-    return new Set(rows.map((row) => String(row['partition'])));
-  } finally {
-    db.close();
-  }
+  const rows = await queryIfPresent(
+    layout.tables,
+    RUNS.name,
+    `SELECT DISTINCT partition FROM runs WHERE dag = ${quote(dag)} AND state = 'success'`,
+  );
+  return new Set(rows.map((row) => String(row['partition'])));
 }
 
 /** All weeks of the feature table, and those that have ended and have enough rows; oldest first. */

@@ -113,8 +113,13 @@ export async function recordScores(
   await mlflow.runs.log(model.mlflowRunId, { metrics });
 }
 
-/** Every version of a name with its scores, oldest first. */
-export async function versionsOf(mlflow: MlflowClient, name: string): Promise<ReportedModel[]> {
+/** Every version of every registered model with its scores: by name, then oldest first. */
+export async function allVersions(mlflow: MlflowClient): Promise<ReportedModel[]> {
+  const models = await mlflow.models.listModels();
+  return (await Promise.all(models.map(({ name }) => versionsOf(mlflow, name)))).flat();
+}
+
+async function versionsOf(mlflow: MlflowClient, name: string): Promise<ReportedModel[]> {
   const [model, versions] = await Promise.all([
     mlflow.models.getModel(name),
     mlflow.models.listVersions(name),

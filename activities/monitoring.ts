@@ -13,6 +13,7 @@ import {
 } from '../contracts/lifecycle.js';
 import type { Split } from '../contracts/schemas/values.js';
 import { hashJson } from '../dag/plan.js';
+import { wholeWeeks } from '../domain/lifecycle/split-weeks.js';
 import { appendRows } from '../feature-store/append-rows.js';
 import { commitTable } from '../feature-store/delta/commit.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
@@ -165,6 +166,5 @@ function referenceOf({ selections, features }: Split) {
   const { version } = features;
   const newest = train.kind === 'slices' ? train.slices.filter(({ days }) => days !== null) : [];
   if (newest.length === 0) return { selection: train, version };
-  const slices = newest.map(({ week }) => ({ week, days: null }));
-  return { selection: { kind: 'slices' as const, slices }, version };
+  return { selection: wholeWeeks(newest.map(({ week }) => week)), version };
 }

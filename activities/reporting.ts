@@ -2,35 +2,25 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Fault } from '../contracts/errors.js';
-import type { Report, ReportedModel, ReportedSplit } from '../contracts/report.js';
+import type { Report, ReportedSplit } from '../contracts/report.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import type { DriftScore, Split } from '../contracts/schemas/values.js';
 import { countRows, readSnapshot } from '../feature-store/delta/snapshot.js';
-import { FeatureDb, quote } from '../feature-store/duckdb.js';
+import { quote } from '../feature-store/duckdb.js';
 import { DECISIONS, DRIFT_SCORES } from '../feature-store/engine-tables.js';
-import { queryTables, tableNames } from '../feature-store/query-tables.js';
+import { queryIfPresent, tableNames } from '../feature-store/query-tables.js';
 import { tableFolder } from '../feature-store/tables.js';
 import { readManifest } from '../models/model-folder.js';
 import { ENSEMBLE } from '../pipelines/train.js';
 import type { TaskCodes } from './checked.js';
 import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
-import { fetchModel, findChampion, versionsOf } from './model-store.js';
+import { fetchModel, findChampion, allVersions } from './model-store.js';
 
 type ReportInput = Tasks['writeReport']['input'];
 
 /** The task that gathers the results of a run. */
 export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
-  async function rowsOf(table: string, sql: string): Promise<readonly Record<string, unknown>[]> {
-    if (!(await tableNames(layout.tables)).includes(table)) return [];
-    const db = await FeatureDb.open({ threads: 1 });
-    try {
-      return (await queryTables({ db, tablesRoot: layout.tables, sql })).rows;
-    } finally {
-      db.close();
-    }
-  }
-
   async function tables(): Promise<Report['tables']> {
     const entries = await Promise.all(
       (await tableNames(layout.tables)).map(async (name) => {
@@ -42,12 +32,6 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
       }),
     );
     return Object.fromEntries(entries.flat());
-  }
-
-  async function models(): Promise<ReportedModel[]> {
-    const names = (await mlflow.models.listModels()).map(({ name }) => name);
-    const lists = await Promise.all(names.map((name) => versionsOf(mlflow, name)));
-    return lists.flat();
   }
 
   async function ensemble(): Promise<Report['ensemble']> {
@@ -62,7 +46,8 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
 
   /** The newest report of each week. */
   async function drift(split: Split | null): Promise<Report['drift']> {
-    const rows = await rowsOf(
+    const rows = await queryIfPresent(
+      layout.tables,
       DRIFT_SCORES.name,
       `SELECT partition, statistic, value, threshold, verdict FROM drift_scores
        WHERE model = ${quote(ENSEMBLE)}
@@ -78,7 +63,8 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
   }
 
   async function retrains(): Promise<Report['retrains']> {
-    const rows = await rowsOf(
+    const rows = await queryIfPresent(
+      layout.tables,
       DECISIONS.name,
       `SELECT gate.model, gate.partition, why.reason, gate.evidence, done.key IS NOT NULL AS promoted
        FROM decisions gate
@@ -130,7 +116,7 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
       errors: [...sources.faults, ...files.flatMap((file) => file.faults), ...faults] as Fault[],
       tables: await tables(),
       split: split && reportedSplit(split),
-      models: await models(),
+      models: await allVersions(mlflow),
       ensemble: await ensemble(),
       drift: await drift(split),
       retrains: await retrains(),

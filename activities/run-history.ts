@@ -6,10 +6,9 @@ import type { ClosedRun } from '../contracts/engine.js';
 import type { HomeLayout } from '../contracts/home.js';
 import type { RunRecord } from '../dag/fold.js';
 import { appendRows, type AppendValue } from '../feature-store/append-rows.js';
-import { FeatureDb } from '../feature-store/duckdb.js';
+import { FeatureDb, quote } from '../feature-store/duckdb.js';
 import { RUNS, TASK_RUNS } from '../feature-store/engine-tables.js';
-import { queryTables, tableNames } from '../feature-store/query-tables.js';
-import { quote } from '../feature-store/duckdb.js';
+import { queryIfPresent } from '../feature-store/query-tables.js';
 
 /** Closed runs of one home. */
 export interface RunHistory {
@@ -42,18 +41,12 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
     },
 
     async states(dag, partition) {
-      if (!(await tableNames(layout.tables)).includes(RUNS.name)) return [];
-      const db = await FeatureDb.open({ threads: 1 });
-      try {
-        const { rows } = await queryTables({
-          db,
-          tablesRoot: layout.tables,
-          sql: `SELECT state FROM runs WHERE dag = ${quote(dag)} AND partition = ${quote(partition)}`,
-        });
-        return rows.map((row) => String(row['state']));
-      } finally {
-        db.close();
-      }
+      const rows = await queryIfPresent(
+        layout.tables,
+        RUNS.name,
+        `SELECT state FROM runs WHERE dag = ${quote(dag)} AND partition = ${quote(partition)}`,
+      );
+      return rows.map((row) => String(row['state']));
     },
   };
 }

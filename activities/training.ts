@@ -7,12 +7,13 @@ import type { Split } from '../contracts/schemas/values.js';
 import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
 import { hashJson } from '../dag/plan.js';
+import { wholeWeeks } from '../domain/lifecycle/split-weeks.js';
 import type { MlflowRun } from '../models/registry/mlflow-runs.js';
 import type { TaskCodes } from './checked.js';
 import { taskKey } from './compute.js';
 import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
-import { STAGED } from './jobs/train-model.js';
+import { STAGED } from './jobs/staged-files.js';
 import {
   ARTIFACTS,
   asModelVersion,
@@ -259,11 +260,9 @@ function partsOf({
   watch,
   selections,
 }: Split): Tasks['evaluateModel']['input']['parts'] {
-  const whole = (week: string) => ({
-    partition: week,
-    selection: { kind: 'slices' as const, slices: [{ week, days: null }] },
-  });
-  if (kind === 'weeks') return [...test, ...watch].map(whole);
+  if (kind === 'weeks') {
+    return [...test, ...watch].map((week) => ({ partition: week, selection: wholeWeeks([week]) }));
+  }
   return [{ partition: 'test', selection: selections.test }];
 }
 

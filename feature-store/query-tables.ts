@@ -4,7 +4,7 @@ import path from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
 import { scanSnapshot } from './delta/scan.js';
 import { readSnapshot } from './delta/snapshot.js';
-import { quoteName, type FeatureDb, type PlainRow } from './duckdb.js';
+import { FeatureDb, quoteName, type PlainRow } from './duckdb.js';
 
 /** What to ask, and of which versions. */
 export interface QueryRequest {
@@ -67,6 +67,25 @@ export async function queryTables(request: QueryRequest): Promise<QueryResult> {
       );
     }
   });
+}
+
+/**
+ * Rows of one SQL statement over a table that may not be there yet: then there are none.
+ *
+ * @throws PipelineError QUERY_INVALID
+ */
+export async function queryIfPresent(
+  tablesRoot: string,
+  table: string,
+  sql: string,
+): Promise<readonly PlainRow[]> {
+  if (!(await tableNames(tablesRoot)).includes(table)) return [];
+  const db = await FeatureDb.open({ threads: 1 });
+  try {
+    return (await queryTables({ db, tablesRoot, sql })).rows;
+  } finally {
+    db.close();
+  }
 }
 
 /** Names of the tables that a folder of tables holds, ascending. */

@@ -7,7 +7,7 @@ import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
 import type { JobContext } from './index.js';
 import { openModel, type LocalModel } from './open-model.js';
 import { readSelection, withLabels } from './select-flows.js';
-import { STAGED, writePlots } from './train-model.js';
+import { STAGED, writePlots } from './staged-files.js';
 
 /** Scores of one part of the data, with those of each class. */
 export interface EvaluatedPart extends Score {

@@ -9,7 +9,7 @@ import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
 import type { JobContext } from './index.js';
 import { openModel, type LocalModel } from './open-model.js';
 import { readSelection, withLabels } from './select-flows.js';
-import { STAGED, writePlots } from './train-model.js';
+import { STAGED, writePlots } from './staged-files.js';
 
 /** Weights by member; each is >= 0 and they add up to 1. */
 export interface FittedEnsemble {

@@ -2,6 +2,7 @@
 import type { Preset, Selection } from '../../contracts/schemas/values.js';
 import { binFlows, fitFlowBins, type FlowColumns } from '../../domain/drift/bin-flows.js';
 import { judgeDrift, type DriftScore, type DriftWindow } from '../../domain/drift/judge-drift.js';
+import { wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
 import { HISTOGRAM_COLUMNS } from '../../domain/traffic/features.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import type { FlowSet } from '../../feature-store/read-flows.js';
@@ -32,8 +33,7 @@ export async function measureDriftJob(
       { db, tablesRoot, version: reference.version },
       reference.selection,
     );
-    const slices = [{ week, days: null }];
-    const now = await readSelection({ db, tablesRoot, version }, { kind: 'slices', slices });
+    const now = await readSelection({ db, tablesRoot, version }, wholeWeeks([week]));
     const columns = columnsOf(before);
     const bins = fitFlowBins(columns);
     const windowOf = (set: FlowSet, of: FlowColumns): DriftWindow => ({

@@ -5,10 +5,11 @@ import {
   MIN_WEEKS,
   splitForRetraining,
   splitWeeks,
+  wholeWeeks,
   type WeekSlice,
-  type WeekSplit,
 } from '../../domain/lifecycle/split-weeks.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
+import type { FlowSet } from '../../feature-store/read-flows.js';
 import { queryTables } from '../../feature-store/query-tables.js';
 import type { JobContext } from './index.js';
 import { classesOf, namesOf, readSelection, withLabels, type FlowSource } from './select-flows.js';
@@ -25,6 +26,9 @@ type Parts = Record<'train' | 'validate' | 'test', Selection>;
 const SHARES = { train: [0, 0.6], validate: [0.6, 0.8], test: [0.8, 1] } as const;
 const TARGETS: readonly Target[] = ['APP', 'CATEGORY'];
 
+/** How the rows are cut; the rest of a split follows from it and from the training rows. */
+type Cut = Pick<Split, 'kind' | 'rule' | 'watch'> & { readonly selections: Parts };
+
 /** The split for the first champions. `weeks` are those of the table, `usable` have enough rows. */
 export async function planSplitJob(
   { preset, version, weeks, usable }: SplitRequest & { weeks: readonly string[] },
@@ -33,17 +37,12 @@ export async function planSplitJob(
   const db = await FeatureDb.open();
   try {
     const source = { db, tablesRoot: layout.tables, version };
-    const byWeeks = splitWeeks(usable);
-    const split =
-      byWeeks === undefined
-        ? await mergedSplit(source, weeks, usable, preset)
-        : await weekSplit(
-            source,
-            byWeeks,
-            `${usable.length} usable weeks: the last ${byWeeks.watch.length} are watched, the one before tests, the one before that validates`,
-            preset,
-          );
-    return { split, faults: await trainingFaults(source, split, preset) };
+    const cut = weekCut(usable) ?? (await mergedCut(source, weeks, usable, preset));
+    const train = await readSelection(source, cut.selections.train);
+    return {
+      split: await splitOf(source, cut, train, preset),
+      faults: await trainingFaults(source, cut, train, preset),
+    };
   } finally {
     db.close();
   }
@@ -69,50 +68,62 @@ export async function planRetrainJob(
     kind: 'slices',
     slices: part.map((slice) => ({ week: slice.week, days: slice.days && [...slice.days] })),
   });
-  const selections = { train: slices(train), validate: slices(validate), test: slices(heldOut) };
-  const db = await FeatureDb.open();
-  const source = { db, tablesRoot: layout.tables, version };
-  return {
+  const cut: Cut = {
     kind: 'weeks',
     rule: `retraining: up to ${preset.retrainWeeks} weeks before ${week} and its Monday to Thursday train, its Friday validates, its weekend compares`,
-    train: train.map((slice) => slice.week),
-    validate: [week],
-    test: [week],
     watch: [],
-    skippedClasses: await skippedClasses(source, selections.train, preset).finally(() =>
-      db.close(),
-    ),
-    selections,
-    features: { table: 'flow_features', version },
+    selections: { train: slices(train), validate: slices(validate), test: slices(heldOut) },
   };
+  const db = await FeatureDb.open();
+  try {
+    const source = { db, tablesRoot: layout.tables, version };
+    return await splitOf(source, cut, await readSelection(source, cut.selections.train), preset);
+  } finally {
+    db.close();
+  }
+}
+
+/** By whole weeks, undefined when there are too few. */
+function weekCut(usable: readonly string[]): Cut | undefined {
+  const weeks = splitWeeks(usable);
+  return (
+    weeks && {
+      kind: 'weeks',
+      rule: `${usable.length} usable weeks: the last ${weeks.watch.length} are watched, the one before tests, the one before that validates`,
+      watch: [...weeks.watch],
+      selections: {
+        train: wholeWeeks(weeks.train),
+        validate: wholeWeeks(weeks.validate),
+        test: wholeWeeks(weeks.test),
+      },
+    }
+  );
 }
 
 /** All rows in time order; at random where the test rows would have hardly a trained class. */
-async function mergedSplit(
+async function mergedCut(
   source: FlowSource,
   weeks: readonly string[],
   usable: readonly string[],
   preset: Preset,
-): Promise<Split> {
+): Promise<Cut> {
   const why = `${usable.length} of ${weeks.length} ISO weeks have ${preset.minRowsPerWeek} rows or more, a split by weeks needs ${MIN_WEEKS}`;
   const byTime = await timeParts(source);
   if (await halfIsKnown(source, byTime, preset)) {
     const rule = `${why}: all rows are merged and cut in time order 60/20/20; nothing is watched`;
-    return { ...(await describe(source, 'time', byTime, preset)), rule };
+    return { kind: 'time', rule, watch: [], selections: byTime };
   }
   const rule = `${why}; in time order fewer than half of the test rows have a trained class: all rows are merged and cut 60/20/20 at random by seed ${preset.seed}, identical rows together; nothing is watched`;
-  return { ...(await describe(source, 'random', randomParts(preset.seed), preset)), rule };
+  return { kind: 'random', rule, watch: [], selections: randomParts(preset.seed) };
 }
 
 async function trainingFaults(
   source: FlowSource,
-  { selections }: Split,
+  { selections }: Cut,
+  train: FlowSet,
   preset: Preset,
 ): Promise<Fault[]> {
-  const [train, validate] = [
-    await readSelection(source, selections.train),
-    await readSelection(source, selections.validate),
-  ];
+  const validate = await readSelection(source, selections.validate);
   return TARGETS.flatMap((target): Fault[] => {
     const { classes } = classesOf(train, target, preset.minRowsPerClass);
     const known = withLabels(validate, target, classes).flows.n;
@@ -129,66 +140,34 @@ async function trainingFaults(
   });
 }
 
-async function weekSplit(
+/** The split that a cut makes. */
+async function splitOf(
   source: FlowSource,
-  weeks: WeekSplit,
-  rule: string,
+  { selections, ...cut }: Cut,
+  train: FlowSet,
   preset: Preset,
 ): Promise<Split> {
-  const whole = (part: readonly string[]): Selection => ({
-    kind: 'slices',
-    slices: part.map((week) => ({ week, days: null })),
-  });
-  const selections = {
-    train: whole(weeks.train),
-    validate: whole(weeks.validate),
-    test: whole(weeks.test),
-  };
   return {
-    kind: 'weeks',
-    rule,
-    train: [...weeks.train],
-    validate: [...weeks.validate],
-    test: [...weeks.test],
-    watch: [...weeks.watch],
-    skippedClasses: await skippedClasses(source, selections.train, preset),
+    ...cut,
+    train: await weeksOf(source, selections.train),
+    validate: await weeksOf(source, selections.validate),
+    test: await weeksOf(source, selections.test),
+    skippedClasses: skippedClasses(train, preset),
     selections,
     features: { table: 'flow_features', version: source.version },
   };
 }
 
-async function describe(
-  source: FlowSource,
-  kind: 'time' | 'random',
-  selections: Parts,
-  preset: Preset,
-): Promise<Split> {
-  const weeksOf = async (part: keyof Parts): Promise<string[]> => {
-    const { week } = await readSelection(source, selections[part]);
-    return [...new Set(week)].sort();
-  };
-  return {
-    kind,
-    rule: '',
-    train: await weeksOf('train'),
-    validate: await weeksOf('validate'),
-    test: await weeksOf('test'),
-    watch: [],
-    skippedClasses: await skippedClasses(source, selections.train, preset),
-    selections,
-    features: { table: 'flow_features', version: source.version },
-  };
+/** The ISO weeks of a selection, oldest first. */
+async function weeksOf(source: FlowSource, selection: Selection): Promise<string[]> {
+  if (selection.kind === 'slices') return selection.slices.map(({ week }) => week);
+  return [...new Set((await readSelection(source, selection)).week)].sort();
 }
 
 /** Classes with too few training rows, for both targets. */
-async function skippedClasses(
-  source: FlowSource,
-  train: Selection,
-  preset: Preset,
-): Promise<Split['skippedClasses']> {
-  const set = await readSelection(source, train);
+function skippedClasses(train: FlowSet, preset: Preset): Split['skippedClasses'] {
   return TARGETS.flatMap((target) =>
-    [...classesOf(set, target, preset.minRowsPerClass).skipped].map(([name, rows]) => ({
+    [...classesOf(train, target, preset.minRowsPerClass).skipped].map(([name, rows]) => ({
       target,
       class: name,
       rows,

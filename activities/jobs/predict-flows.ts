@@ -1,5 +1,6 @@
 /** What a model says of every flow of a week, as staged rows of `predictions`. */
-import type { Score, Selection } from '../../contracts/schemas/values.js';
+import type { Score } from '../../contracts/schemas/values.js';
+import { wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
 import { stageRows } from '../../feature-store/append-rows.js';
 import type { StagedFile } from '../../feature-store/delta/commit.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
@@ -26,8 +27,8 @@ export async function predictFlowsJob(
   const db = await FeatureDb.open();
   const model = await openModel(local, setupDir);
   try {
-    const selection: Selection = { kind: 'slices', slices: [{ week, days: null }] };
-    const set = await readSelection({ db, tablesRoot: layout.tables, version }, selection);
+    const source = { db, tablesRoot: layout.tables, version };
+    const set = await readSelection(source, wholeWeeks([week]));
     const probabilities = model.predict(set); // [N, K]
     const K = model.classes.length;
     const { isoYear, isoWeek } = parseIsoWeek(week)!; // checked at the border of the task

@@ -1,5 +1,4 @@
 /** Trains one model on the split's rows and leaves its folder and pictures in the staging folder. */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
@@ -16,6 +15,7 @@ import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
 import type { FeatureGain } from '../../models/xgboost/model.js';
 import { trainXgboost } from '../../models/xgboost/train.js';
 import type { JobContext } from './index.js';
+import { STAGED, writePlots } from './staged-files.js';
 import { classesOf, readSelection, withLabels } from './select-flows.js';
 
 /** A trained model as its job leaves it; the files lie in the staging folder. */
@@ -28,9 +28,6 @@ export interface TrainedStage {
   /** Metrics of the model that was kept, on the validation rows. */
   readonly metrics: Readonly<Record<string, number>>;
 }
-
-/** Where a training leaves things below the staging folder. */
-export const STAGED = { model: 'model', plots: 'plots' } as const;
 
 /** Trains one model of the split. */
 export async function trainModelJob(
@@ -175,12 +172,6 @@ async function fit(
     ],
     gains: null,
   };
-}
-
-/** Writes pictures by file name. */
-export async function writePlots(folder: string, plots: Record<string, string>): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  for (const [name, svg] of Object.entries(plots)) await writeFile(join(folder, name), svg);
 }
 
 function asText(settings: Readonly<Record<string, number>>): Record<string, string> {

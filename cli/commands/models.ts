@@ -1,6 +1,6 @@
 /** `sentinel models`: what is registered, and how each version scored. */
 import { Command } from 'commander';
-import { versionsOf } from '../../activities/model-store.js';
+import { allVersions } from '../../activities/model-store.js';
 import { MlflowClient } from '../../models/registry/mlflow-client.js';
 import { currentHome, serverPort } from '../home.js';
 import { printJson, table } from '../output.js';
@@ -16,8 +16,7 @@ export function modelsCommand(): Command {
     .action(async ({ json }: { json: boolean }) => {
       const port = await serverPort(currentHome(), 'mlflow', 'http');
       const mlflow = new MlflowClient({ baseUrl: `http://127.0.0.1:${port}` });
-      const names = (await mlflow.models.listModels()).map(({ name }) => name);
-      const models = (await Promise.all(names.map((name) => versionsOf(mlflow, name)))).flat();
+      const models = await allVersions(mlflow);
       if (json) printJson(models);
       else process.stdout.write(`${table(MODEL_HEAD, modelRows(models))}\n`);
     });

@@ -4,9 +4,9 @@ import type { Client } from '@temporalio/client';
 import { RUN_QUERY, type RunView } from '../../contracts/engine.js';
 import { PipelineError } from '../../contracts/errors.js';
 import type { HomeLayout } from '../../contracts/home.js';
-import { FeatureDb, quote } from '../../feature-store/duckdb.js';
+import { quote } from '../../feature-store/duckdb.js';
 import { RUNS } from '../../feature-store/engine-tables.js';
-import { queryTables, tableNames } from '../../feature-store/query-tables.js';
+import { queryIfPresent } from '../../feature-store/query-tables.js';
 import { currentHome, withTemporal } from '../home.js';
 import { wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
@@ -28,8 +28,9 @@ export function runsCommand(): Command {
       const limit = wholeNumber('--limit', options.limit);
       const layout = currentHome();
       const open = (await ifRunning(layout, openRuns)) ?? [];
-      const closed = await history(
-        layout,
+      const closed = await queryIfPresent(
+        layout.tables,
+        RUNS.name,
         `SELECT dag_run_id AS run, state, started_at AS started, finished_at AS finished, plan_hash AS plan
          FROM runs ORDER BY started_at DESC`,
       );
@@ -118,9 +119,10 @@ function openTasks(view: RunView): Row[] {
 }
 
 /** Tasks of the newest closed run of that id. */
-async function closedTasks(layout: HomeLayout, run: string): Promise<Row[]> {
-  const rows = await history(
-    layout,
+async function closedTasks(layout: HomeLayout, run: string): Promise<readonly Row[]> {
+  const rows = await queryIfPresent(
+    layout.tables,
+    RUNS.name,
     `SELECT task || CASE WHEN count(*) OVER (PARTITION BY task) > 1 THEN '[' || map_index || ']' ELSE '' END AS task,
        task_runs.state, tries, round(epoch(task_runs.finished_at - task_runs.started_at), 1) AS seconds, reason AS note
      FROM task_runs WHERE temporal_run_id = (
@@ -133,14 +135,4 @@ async function closedTasks(layout: HomeLayout, run: string): Promise<Row[]> {
     found: `no run "${run}" in this home`,
     fix: 'see `sentinel runs list`',
   });
-}
-
-async function history(layout: HomeLayout, sql: string): Promise<Row[]> {
-  if (!(await tableNames(layout.tables)).includes(RUNS.name)) return [];
-  const db = await FeatureDb.open();
-  try {
-    return [...(await queryTables({ db, tablesRoot: layout.tables, sql })).rows];
-  } finally {
-    db.close();
-  }
 }

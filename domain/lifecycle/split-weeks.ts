@@ -38,6 +38,14 @@ export interface WeekSlice {
   readonly days: readonly number[] | null;
 }
 
+/** All days of the weeks, as a selection of rows. */
+export function wholeWeeks(weeks: readonly string[]): {
+  kind: 'slices';
+  slices: { week: string; days: null }[];
+} {
+  return { kind: 'slices', slices: weeks.map((week) => ({ week, days: null })) };
+}
+
 /**
  * A retraining with the newest week: recent weeks and its Monday to Friday train, its weekend, which
  * neither model has seen, compares.
