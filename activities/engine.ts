@@ -1,11 +1,13 @@
 /** The engine's own activities: plans, records of closed runs, the partition of a schedule's tick. */
-import type { ClosedRun } from '../contracts/engine.js';
+import type { ClosedRun, Rerun } from '../contracts/engine.js';
 import { PipelineError } from '../contracts/errors.js';
 import type { JsonObject } from '../contracts/json.js';
-import type { RunRecord } from '../dag/fold.js';
+import type { RunRecord, TaskRecord } from '../dag/run-record.js';
+import { LATEST } from '../dag/declare.js';
 import { resolveParams } from '../dag/params.js';
 import { lastEndedWeek } from '../dag/partitions.js';
-import type { Plan } from '../dag/plan.js';
+import type { PlanDocument } from '../dag/plan.js';
+import { keptTasks } from '../dag/rerun.js';
 import type { PlanStore } from './plan-store.js';
 import type { RunHistory } from './run-history.js';
 
@@ -15,6 +17,16 @@ export interface EngineDependencies {
   readonly history: RunHistory;
   /** Defaults of DAG parameters in this installation. */
   readonly params: JsonObject;
+}
+
+/** What a run needs to know before its first task. */
+export interface ResolvedPlan {
+  readonly plan: PlanDocument;
+  readonly hash: string;
+  /** All parameters of the run. */
+  readonly params: JsonObject;
+  /** Tasks of the run it goes on from that are not run again. */
+  readonly kept?: { readonly [task: string]: TaskRecord };
 }
 
 /** The engine's activities over one plan store and one history. */
@@ -29,17 +41,36 @@ export function createEngineActivities({ plans, history, params }: EngineDepende
       dag: string;
       planHash: string | null;
       params: JsonObject;
-    }): Promise<{ plan: Plan; hash: string; params: JsonObject }> {
+      rerun?: Rerun;
+    }): Promise<ResolvedPlan> {
       const resolved =
         request.planHash === null
           ? await plans.latest(request.dag)
           : { plan: await plans.read(request.planHash), hash: request.planHash };
-      return { ...resolved, params: resolveParams(resolved.plan, params, request.params) };
+      const { rerun } = request;
+      return {
+        ...resolved,
+        params: resolveParams(resolved.plan, params, request.params),
+        ...(rerun !== undefined && {
+          kept: keptTasks(resolved.plan, await history.tasks(rerun.of), rerun),
+        }),
+      };
     },
 
     /** Writes a closed run to `runs` and `task_runs`; the same run again changes nothing. */
     async recordRun(run: ClosedRun<RunRecord>): Promise<void> {
       await history.record(run);
+    },
+
+    /** What a latest-only task chooses at a run's start: its word, or nothing for an older partition. */
+    async chooseLatest(run: {
+      dag: string;
+      partition: string;
+      atMs: number;
+    }): Promise<typeof LATEST | null> {
+      const { plan } = await plans.latest(run.dag);
+      if (plan.partitions !== 'iso-week' || run.partition === '') return LATEST;
+      return run.partition >= lastEndedWeek(new Date(run.atMs)) ? LATEST : null;
     },
 
     /** Which partition a tick is about, and whether a run has succeeded for it already. */

@@ -4,6 +4,7 @@ import type { JsonObject } from '../contracts/json.js';
 import type { HomeLayout } from '../contracts/home.js';
 import type { Plan } from '../dag/plan.js';
 import { MlflowClient } from '../models/registry/mlflow-client.js';
+import { createCallbackActivities } from './callbacks.js';
 import { checkedActivities, toFailure } from './checked.js';
 import { createCompute, type Compute } from './compute.js';
 import { createEngineActivities } from './engine.js';
@@ -56,6 +57,7 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
   });
   return {
     ...withCodes(engine),
+    ...withCodes(createCallbackActivities({ layout })),
     ...withCodes(createLifecycleActivities(dependencies)),
     ...checkedActivities({
       ...ingestTasks(dependencies),

@@ -4,7 +4,10 @@ import type { Client } from '@temporalio/client';
 import { activityInfo } from '@temporalio/activity';
 import type { ClosedRun } from '../contracts/engine.js';
 import type { HomeLayout } from '../contracts/home.js';
-import type { RunRecord } from '../dag/fold.js';
+import type { Json } from '../contracts/json.js';
+import type { TaskState } from '../contracts/states.js';
+import { PipelineError } from '../contracts/errors.js';
+import type { Instance, RunRecord, TaskRecord } from '../dag/run-record.js';
 import { appendRows, type AppendValue } from '../feature-store/append-rows.js';
 import { FeatureDb, quote } from '../feature-store/duckdb.js';
 import { RUNS, TASK_RUNS } from '../feature-store/engine-tables.js';
@@ -16,6 +19,12 @@ export interface RunHistory {
   record(run: ClosedRun<RunRecord>): Promise<void>;
   /** States of the closed runs of a partition, in no order. */
   states(dag: string, partition: string): Promise<string[]>;
+  /**
+   * Tasks of a closed run.
+   *
+   * @throws PipelineError RUN_UNKNOWN
+   */
+  tasks(temporalRunId: string): Promise<{ [task: string]: TaskRecord }>;
 }
 
 /** The history of one home. */
@@ -48,6 +57,65 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
       );
       return rows.map((row) => String(row['state']));
     },
+
+    async tasks(temporalRunId) {
+      const rows = await queryIfPresent(
+        layout.tables,
+        RUNS.name,
+        `SELECT task, state, reason, tries, input, output, epoch_ms(started_at) AS started,
+           epoch_ms(finished_at) AS finished
+         FROM task_runs WHERE temporal_run_id = ${quote(temporalRunId)} ORDER BY task, map_index`,
+      );
+      if (rows.length === 0) {
+        throw new PipelineError({
+          code: 'RUN_UNKNOWN',
+          found: `no closed run ${temporalRunId} in this home`,
+          fix: 'see `sentinel runs list`',
+        });
+      }
+      const tasks = [...new Set(rows.map((row) => String(row['task'])))];
+      return Object.fromEntries(
+        tasks.map((task) => [task, taskRecord(rows.filter((row) => row['task'] === task))]),
+      );
+    },
+  };
+}
+
+/** The record of a task as its rows tell it, one row for each instance. */
+function taskRecord(rows: readonly Readonly<Record<string, unknown>>[]): TaskRecord {
+  const number = (value: unknown): number | null => (value === null ? null : Number(value));
+  const json = (value: unknown): Json =>
+    typeof value === 'string' ? (JSON.parse(value) as Json) : null; // written by `taskRows`
+  const [first] = rows;
+  if (first === undefined || Number(first['tries']) === 0) {
+    return {
+      state: first?.['state'] as TaskState, // written by `taskRows`
+      reason: String(first?.['reason']),
+      startedMs: null,
+      finishedMs: number(first?.['finished']),
+      instances: [],
+    };
+  }
+  const instances = rows.map((row): Instance => {
+    const message = String(row['reason']);
+    return {
+      state: row['state'] as Instance['state'], // written by `taskRows`
+      input: json(row['input']),
+      output: json(row['output']),
+      error: message === '' ? null : { code: message.split(/[ :]/)[0] ?? 'INTERNAL', message },
+      summary: '',
+      startedMs: number(row['started']),
+      finishedMs: number(row['finished']),
+    };
+  });
+  const failed = instances.filter(({ state }) => state === 'failed');
+  const skipped = instances.every(({ state }) => state === 'skipped');
+  return {
+    state: failed.length > 0 ? 'failed' : skipped ? 'skipped' : 'success',
+    reason: failed[0]?.error?.message ?? '',
+    startedMs: Math.min(...instances.map(({ startedMs }) => startedMs ?? Infinity)),
+    finishedMs: Math.max(...instances.map(({ finishedMs }) => finishedMs ?? 0)),
+    instances,
   };
 }
 

@@ -7,6 +7,9 @@
 
 /** Whether Temporal may try the task again: `retry` for faults of the surroundings, `final` for faults of the input. */
 export const ERROR_CODES = {
+  APPROVAL_EXPIRED: 'final',
+  BRANCH_UNKNOWN_CASE: 'final',
+  CALLBACK_FAILED: 'retry',
   CLI_USAGE: 'final',
   COMPUTE_CHILD_FAILED: 'retry',
   DAG_BAD_PARAM: 'final',
@@ -65,7 +68,9 @@ export const ERROR_CODES = {
   TASK_CONTRACT_CHANGED: 'final',
   TASK_INPUT_INVALID: 'final',
   TASK_OUTPUT_INVALID: 'final',
+  TASK_SKIPPED: 'final',
   TASK_TIMEOUT: 'retry',
+  TASK_UNKNOWN: 'final',
   TENSORFLOW_ADDON: 'final',
   TRAINING_TOO_FEW_ROWS: 'final',
   XGBOOST_CALL: 'final',

@@ -7,6 +7,8 @@ export function homeLayout(home: string) {
     /** `<hash>.json`, one for each plan that a run has used. */
     plans: `${home}/plans`,
     reports: `${home}/reports`,
+    /** One file for each callback that was told, so that it is told once. */
+    callbacks: `${home}/callbacks`,
     /** What compute children write before an activity commits it; safe to delete when nothing runs. */
     staging: `${home}/staging`,
     /** Model artifacts fetched from the registry; safe to delete. */

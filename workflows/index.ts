@@ -3,4 +3,5 @@
  */
 export { interpret as default } from './interpreter.js';
 export { lifecycle } from './lifecycle.js';
+export { mapBatch as 'map-batch' } from './map-batch.js';
 export { scheduleTick as 'schedule-tick' } from './schedule-tick.js';

@@ -1,7 +1,7 @@
 /** `sentinel dags`: what DAGs there are, and what each looks like. */
 import { Command } from 'commander';
 import { compiledPlans } from '../../activities/compiled-plans.js';
-import { planHash } from '../../dag/plan.js';
+import { planHash, type PlanTarget } from '../../dag/plan.js';
 import { nativeWorkflows } from '../../pipelines/index.js';
 import { planOf } from '../known-dags.js';
 import { printJson, table } from '../output.js';
@@ -54,7 +54,7 @@ export function dagsCommand(): Command {
       }
       const rows = plan.tasks.map((task) => [
         task.id,
-        task.target.kind === 'activity' ? task.target.name : `workflow ${task.target.type}`,
+        runs(task.target),
         task.target.kind === 'activity' ? task.target.queue : '',
         task.triggerRule,
         task.upstream.join(', '),
@@ -78,4 +78,18 @@ export function dagsCommand(): Command {
         for (const [id, hash] of Object.entries(hashes)) process.stdout.write(`${id}  ${hash}\n`);
     });
   return command;
+}
+
+function runs(target: PlanTarget): string {
+  switch (target.kind) {
+    case 'activity':
+      return target.name;
+    case 'workflow':
+      return `workflow ${target.type}`;
+    case 'approval':
+      return `approval: ${target.options.join(', ')}`;
+    case 'inline':
+    case 'latest_only':
+      return target.kind;
+  }
 }
