@@ -1,13 +1,13 @@
 /** The engine's own activities: plans, records of closed runs, the partition of a schedule's tick. */
-import type { ClosedRun, Rerun } from '../contracts/engine.js';
-import { PipelineError } from '../contracts/errors.js';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { dagRunId, type ClosedRun, type Rerun } from '../contracts/engine.js';
 import type { JsonObject } from '../contracts/json.js';
 import type { RunRecord, TaskRecord } from '../dag/run-record.js';
 import { LATEST } from '../dag/declare.js';
 import { resolveParams } from '../dag/params.js';
-import { lastEndedWeek } from '../dag/partitions.js';
 import type { PlanDocument } from '../dag/plan.js';
 import { keptTasks } from '../dag/rerun.js';
+import { tickPartition } from '../dag/schedule-times.js';
 import type { PlanStore } from './plan-store.js';
 import type { RunHistory } from './run-history.js';
 
@@ -15,6 +15,7 @@ import type { RunHistory } from './run-history.js';
 export interface EngineDependencies {
   readonly plans: PlanStore;
   readonly history: RunHistory;
+  readonly temporal: Client;
   /** Defaults of DAG parameters in this installation. */
   readonly params: JsonObject;
 }
@@ -30,7 +31,7 @@ export interface ResolvedPlan {
 }
 
 /** The engine's activities over one plan store and one history. */
-export function createEngineActivities({ plans, history, params }: EngineDependencies) {
+export function createEngineActivities({ plans, history, temporal, params }: EngineDependencies) {
   return {
     /**
      * The plan to run, its hash, and all parameters of the run.
@@ -69,31 +70,44 @@ export function createEngineActivities({ plans, history, params }: EngineDepende
       atMs: number;
     }): Promise<typeof LATEST | null> {
       const { plan } = await plans.latest(run.dag);
-      if (plan.partitions !== 'iso-week' || run.partition === '') return LATEST;
-      return run.partition >= lastEndedWeek(new Date(run.atMs)) ? LATEST : null;
+      const { partitions, schedule } = plan;
+      if (typeof partitions === 'object' || run.partition === '') return LATEST; // no time, no latest
+      return run.partition >= tickPartition(partitions, run.atMs, schedule?.timeZone)
+        ? LATEST
+        : null;
     },
 
-    /** Which partition a tick is about, and whether a run has succeeded for it already. */
+    /**
+     * Which partition a tick is about, and whether a run has succeeded for it already. Each tick of a DAG
+     * without partitions is about a new run.
+     *
+     * @throws PipelineError DAG_UNKNOWN, DAG_BAD_PARTITION for a DAG with listed partitions
+     */
     async resolveTick(tick: {
       dag: string;
       atMs: number;
     }): Promise<{ partition: string; recorded: boolean }> {
       const { plan } = await plans.latest(tick.dag);
-      if (plan.partitions !== 'iso-week') {
-        throw new PipelineError({
-          code: 'DAG_INVALID',
-          file: tick.dag,
-          found: `a scheduled DAG with partitions "${plan.partitions}"`,
-          expected: 'iso-week',
-          fix: 'declare `partitions` in the DAG, then deploy it again',
-        });
-      }
-      const partition = lastEndedWeek(new Date(tick.atMs));
+      const partition = tickPartition(plan.partitions, tick.atMs, plan.schedule?.timeZone);
+      if (partition === '') return { partition, recorded: false };
       const states = await history.states(tick.dag, partition);
-      return { partition, recorded: states.includes('success') };
+      const recorded =
+        states.includes('success') || (await isCompleted(temporal, dagRunId(tick.dag, partition)));
+      return { partition, recorded };
     },
   };
 }
 
 /** For `proxyActivities` in workflows. */
 export type EngineActivities = ReturnType<typeof createEngineActivities>;
+
+/** Whether the newest run under an id has succeeded; one may stand in Temporal before it is in the tables. */
+async function isCompleted(temporal: Client, workflowId: string): Promise<boolean> {
+  try {
+    const { status } = await temporal.workflow.getHandle(workflowId).describe();
+    return status.name === 'COMPLETED';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}

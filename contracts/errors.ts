@@ -13,6 +13,8 @@ export const ERROR_CODES = {
   CLI_USAGE: 'final',
   COMPUTE_CHILD_FAILED: 'retry',
   DAG_BAD_PARAM: 'final',
+  DAG_BAD_PARTITION: 'final',
+  DAG_BAD_SCHEDULE: 'final',
   DAG_CYCLE: 'final',
   DAG_DUPLICATE_TASK: 'final',
   DAG_INVALID: 'final',

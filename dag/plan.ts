@@ -9,6 +9,8 @@ import type { Json, JsonObject } from '../contracts/json.js';
 import type { Queue } from '../contracts/queues.js';
 import type { TriggerRule } from '../contracts/states.js';
 import type { Expression } from './expression.js';
+import type { PartitionKind } from './partitions.js';
+import type { Schedule } from './schedule.js';
 
 /** A compiled DAG. */
 export interface Plan {
@@ -34,16 +36,8 @@ export interface Plan {
   readonly output: Expression;
 }
 
-/** What a run is about: an ISO week, or nothing in particular. */
-export type PartitionKind = 'iso-week' | 'none';
-
-/** When runs start by themselves. */
-export interface Schedule {
-  /** Five fields, as in crontab. */
-  readonly cron: string;
-  /** IANA name of the zone the cron line is read in. */
-  readonly timeZone: string;
-}
+export type { PartitionKind } from './partitions.js';
+export type { Schedule } from './schedule.js';
 
 /** A task of a plan; other tasks are named by id. */
 export interface PlanTask {

@@ -22,6 +22,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import type { AssetActivities } from '../activities/assets.js';
 import type { CallbackActivities } from '../activities/callbacks.js';
 import type { EngineActivities } from '../activities/engine.js';
 import {
@@ -59,7 +60,7 @@ import { runView, taskTable } from '../dag/run-view.js';
 import { executeTask, taskError, type RunOfTask } from './execute-task.js';
 import type { mapBatch } from './map-batch.js';
 
-const engine = proxyActivities<EngineActivities & CallbackActivities>({
+const engine = proxyActivities<EngineActivities & CallbackActivities & AssetActivities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: '15s', // a dead worker is noticed within this
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
@@ -218,9 +219,12 @@ class Run {
       case 'cancel':
         return this.scopes.get(command.task)?.forEach((scope) => scope.cancel());
       case 'task_ended': {
-        const { callbacks } = this.task(command.task);
+        const { callbacks, updates } = this.task(command.task);
         const reason = this.record.tasks[command.task]?.reason ?? '';
         this.notify(callbacks, { task: command.task, state: command.state, reason });
+        if (command.state === 'success' && updates.length > 0) {
+          this.tell(() => this.publish(command.task, updates));
+        }
         return;
       }
       case 'finish':
@@ -372,8 +376,14 @@ class Run {
     }
   }
 
+  private publish(task: string, assets: readonly string[]): Promise<unknown> {
+    const { dagRunId, partition } = this.record;
+    const { temporalRunId } = this.identity;
+    return engine.publishAssets({ assets, partition, dagRunId, temporalRunId, task });
+  }
+
   /** Tells the outside; the run ends after that, but not otherwise because it failed. */
-  private tell(work: () => Promise<void>): void {
+  private tell(work: () => Promise<unknown>): void {
     this.telling += 1;
     const done = (): void => {
       this.telling -= 1;

@@ -1,6 +1,7 @@
 /** `sentinel dags`: what DAGs there are, and what each looks like. */
 import { Command } from 'commander';
 import { compiledPlans } from '../../activities/compiled-plans.js';
+import { describeSchedule } from '../../dag/describe-schedule.js';
 import { planHash, type PlanTarget } from '../../dag/plan.js';
 import { nativeWorkflows } from '../../pipelines/index.js';
 import { planOf } from '../known-dags.js';
@@ -19,7 +20,7 @@ export function dagsCommand(): Command {
           id,
           kind: 'dag',
           partitions: plan.partitions,
-          schedule: plan.schedule === null ? '' : `${plan.schedule.cron} ${plan.schedule.timeZone}`,
+          schedule: describeSchedule(plan.schedule),
           description: plan.description,
         })),
         ...nativeWorkflows.map((id) => ({

@@ -6,6 +6,7 @@ import { msToTs } from '@temporalio/common/lib/time.js';
 import { installation } from '../../activities/installation.js';
 import type { HomeLayout } from '../../contracts/home.js';
 import type { JsonObject } from '../../contracts/json.js';
+import { QUEUES } from '../../contracts/queues.js';
 import { temporalConfig } from '../../temporal.config.js';
 import { keepAlive } from './keep-alive.js';
 import { startMlflow } from './mlflow-server.js';
@@ -20,6 +21,8 @@ export interface Stack {
   readonly mlflowUrl: string;
   /** Aborted, with a PipelineError as its reason, when the worker cannot be kept running. */
   readonly failed: AbortSignal;
+  /** Lets schedules and updated assets start runs; until then they wait. */
+  serveTriggers(): void;
   /** Ends everything it started or took over, worker first. */
   stop(): Promise<void>;
 }
@@ -93,6 +96,7 @@ async function serve(
     args: [
       ...['--home', layout.home, '--temporal', temporal.address, '--mlflow', mlflow.url],
       ...['--params', JSON.stringify(params)],
+      ...['--queues', QUEUES.filter((queue) => queue !== 'triggers').join(',')],
     ],
     onRestart: (reason) => say(`the worker ended (${reason}); starting it again`),
   });
@@ -115,6 +119,7 @@ async function serve(
     temporalUi: temporal.uiUrl,
     mlflowUrl: mlflow.url,
     failed: worker.failed,
+    serveTriggers: () => worker.serve('triggers'),
     async stop() {
       await stopWatching();
       await worker.stop();

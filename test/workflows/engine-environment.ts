@@ -106,7 +106,7 @@ export async function startEngine({
         maxHeartbeatThrottleInterval: '2s',
         defaultHeartbeatThrottleInterval: '2s',
         shutdownGraceTime: '1s',
-        ...(taskQueue === 'control' && { workflowBundle: bundle }),
+        ...((taskQueue === 'control' || taskQueue === 'triggers') && { workflowBundle: bundle }),
       }),
     ),
   );
