@@ -56,6 +56,8 @@ export const ERROR_CODES = {
   MODEL_SHAPE: 'final',
   MODEL_TRAINING_FAILED: 'final',
   MODEL_VERSION_UNKNOWN: 'final',
+  OUTCOMES_INVALID: 'final',
+  PLAN_INVALID: 'final',
   PLAN_NOT_FOUND: 'final',
   QUERY_INVALID: 'final',
   RUN_ALREADY_OPEN: 'final',

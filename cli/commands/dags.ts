@@ -5,6 +5,7 @@ import { describeSchedule } from '../../dag/describe-schedule.js';
 import { planHash, type PlanTarget } from '../../dag/plan.js';
 import { nativeWorkflows } from '../../pipelines/index.js';
 import { planOf } from '../known-dags.js';
+import { dagsTestCommand } from './dags-test.js';
 import { printJson, table } from '../output.js';
 
 /** The `dags` command and its subcommands. */
@@ -78,6 +79,7 @@ export function dagsCommand(): Command {
       else
         for (const [id, hash] of Object.entries(hashes)) process.stdout.write(`${id}  ${hash}\n`);
     });
+  command.addCommand(dagsTestCommand());
   return command;
 }
 

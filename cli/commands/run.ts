@@ -38,7 +38,8 @@ export function runCommand(): Command {
     });
 }
 
-function addParam(text: string, params: Record<string, Json>): Record<string, Json> {
+/** Takes one `--param`. */
+export function addParam(text: string, params: Record<string, Json>): Record<string, Json> {
   const equals = text.indexOf('=');
   if (equals < 1) {
     throw new PipelineError({
