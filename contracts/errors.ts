@@ -51,6 +51,8 @@ export const ERROR_CODES = {
   MODEL_SHAPE: 'final',
   MODEL_TRAINING_FAILED: 'final',
   MODEL_VERSION_UNKNOWN: 'final',
+  PAYLOAD_DAMAGED: 'retry',
+  PAYLOAD_MISSING: 'retry',
   PLAN_NOT_FOUND: 'final',
   QUERY_INVALID: 'final',
   RUN_ALREADY_OPEN: 'final',
