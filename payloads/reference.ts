@@ -32,21 +32,20 @@ export function referencedHashes(text: string | Uint8Array): Set<string> {
   ); // has a group
 }
 
-/** A value as JSON text for a column of a table: itself, or where it is large a reference to it. */
-export async function storableJson(store: BlobStore, value: Json): Promise<string> {
-  const text = JSON.stringify(value);
+/** What a column of a table keeps of a JSON text: the text itself, or where it is large a reference to it. */
+export async function shortenJson(store: BlobStore, text: string): Promise<string> {
   if (text.length < LARGE_TEXT) return text;
   const bytes = Buffer.from(text);
   return formatReference({ hash: await store.put(bytes), bytes: bytes.length });
 }
 
 /**
- * The value behind what `storableJson` made.
+ * The value behind what `shortenJson` made.
  *
  * @throws PipelineError PAYLOAD_MISSING, PAYLOAD_DAMAGED
  */
 export async function resolveJson(store: BlobStore, text: string): Promise<Json> {
   const reference = parseReference(text);
-  if (reference === undefined) return JSON.parse(text) as Json; // written by `storableJson`
+  if (reference === undefined) return JSON.parse(text) as Json; // JSON went into `shortenJson`
   return JSON.parse(Buffer.from(await store.get(reference.hash)).toString()) as Json; // likewise
 }
