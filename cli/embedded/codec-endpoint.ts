@@ -5,6 +5,7 @@ import type { PayloadCodec } from '@temporalio/common';
 import type { HomeLayout } from '../../contracts/home.js';
 import { startCodecServer, type CodecServer } from '../../payloads/codec-server.js';
 import { readRecord, writeRecord } from './process-record.js';
+import { isFreeSoon } from './server.js';
 
 /** The running codec server. */
 export interface CodecEndpoint {
@@ -26,6 +27,7 @@ export async function startCodecEndpoint(
   let uiPort: number | undefined;
   const left = await readRecord(layout.processes, 'codec');
   const wished = left?.ports['http'];
+  if (wished !== undefined) await isFreeSoon(wished);
   const server = await listen(wished ?? WISHED_PORT, (port) =>
     startCodecServer({ codec, port, uiPort: () => uiPort }),
   );
