@@ -88,10 +88,10 @@ export function localBlobStore(folder: string): BlobStore {
 
     async get(hash) {
       // also keeps a hash that comes from outside from naming another file
-      if (!HASH.test(hash)) throw missing(join(folder, SUFFIX), `"${hash}" is no hash`);
+      if (!HASH.test(hash)) throw missing(folder, `"${hash}", which is no hash`);
       const file = fileOf(hash);
       const stored = await ifThere(readFile(file));
-      if (stored === undefined) throw missing(file, 'no payload of that hash');
+      if (stored === undefined) throw missing(file, 'no such value');
       const bytes = await decompress(stored).catch(() => undefined); // damaged, as said below
       if (bytes !== undefined && (await sha256(bytes)) === hash) return bytes;
       // out of the way: the next put of the same bytes writes them anew
@@ -177,7 +177,6 @@ function missing(file: string, found: string): PipelineError {
     code: 'PAYLOAD_MISSING',
     file,
     found,
-    expected: 'a value that a run has stored',
     fix: 'restore payloads/ of the home from a backup; workers on several machines need one store for all',
   });
 }
