@@ -12,6 +12,8 @@ import { appendRows, type AppendValue } from '../feature-store/append-rows.js';
 import { FeatureDb, quote } from '../feature-store/duckdb.js';
 import { RUNS, TASK_RUNS } from '../feature-store/engine-tables.js';
 import { queryIfPresent } from '../feature-store/query-tables.js';
+import { localBlobStore, type BlobStore } from '../payloads/blob-store.js';
+import { shortenJson } from '../payloads/reference.js';
 
 /** Closed runs of one home. */
 export interface RunHistory {
@@ -29,6 +31,7 @@ export interface RunHistory {
 
 /** The history of one home. */
 export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
+  const payloads = localBlobStore(layout.payloads);
   return {
     async record(run) {
       const { workflowExecution } = activityInfo();
@@ -42,8 +45,13 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
         txn: { appId: `run/${workflowId}/${runId}`, version: 1 },
       };
       try {
-        await appendRows({ ...request, schema: TASK_RUNS, rows: taskRows(run, runId, tries) });
-        await appendRows({ ...request, schema: RUNS, rows: [runRow(run, runId)] });
+        const tasks = await withoutLarge(payloads, taskRows(run, runId, tries), [
+          'input',
+          'output',
+        ]);
+        await appendRows({ ...request, schema: TASK_RUNS, rows: tasks });
+        const runs = await withoutLarge(payloads, [runRow(run, runId)], ['params']);
+        await appendRows({ ...request, schema: RUNS, rows: runs });
       } finally {
         db.close();
       }
@@ -163,6 +171,24 @@ function taskRows(
         finished_at: time(instance.finishedMs),
       }));
     },
+  );
+}
+
+/** The rows with references in place of JSON that is too large for a table. */
+function withoutLarge(
+  payloads: BlobStore,
+  rows: readonly Row[],
+  columns: readonly string[],
+): Promise<Row[]> {
+  return Promise.all(
+    rows.map(async (row) => {
+      const short: Record<string, AppendValue> = { ...row };
+      for (const column of columns) {
+        const text = row[column];
+        if (typeof text === 'string') short[column] = await shortenJson(payloads, text);
+      }
+      return short;
+    }),
   );
 }
 

@@ -57,6 +57,8 @@ export const ERROR_CODES = {
   MODEL_TRAINING_FAILED: 'final',
   MODEL_VERSION_UNKNOWN: 'final',
   OUTCOMES_INVALID: 'final',
+  PAYLOAD_DAMAGED: 'retry',
+  PAYLOAD_MISSING: 'retry',
   PLAN_INVALID: 'final',
   PLAN_NOT_FOUND: 'final',
   QUERY_INVALID: 'final',

@@ -17,6 +17,7 @@ import { createActivities } from '../activities/index.js';
 import { homeLayout } from '../contracts/home.js';
 import type { Json, JsonObject } from '../contracts/json.js';
 import { QUEUES, type Queue } from '../contracts/queues.js';
+import { dataConverter } from '../payloads/payload-codec.js';
 import { temporalConfig } from '../temporal.config.js';
 import { installation } from '../activities/installation.js';
 
@@ -44,12 +45,17 @@ async function main(): Promise<void> {
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
   const layout = homeLayout(required('home'));
   const { connection: address, namespace } = temporalConfig(options.temporal);
+  const converter = dataConverter(layout);
   const activities = createActivities({
     layout,
     setupDir: installation.setupDir,
     computeEntry: installation.computeEntry,
     mlflowUrl: required('mlflow'),
-    temporal: new Client({ connection: await Connection.connect(address), namespace }),
+    temporal: new Client({
+      connection: await Connection.connect(address),
+      namespace,
+      dataConverter: converter,
+    }),
     params: { preset: await defaultPreset(), ...givenParams() },
     plans: compiledPlans(),
   });
@@ -58,6 +64,7 @@ async function main(): Promise<void> {
     Worker.create({
       connection,
       namespace,
+      dataConverter: converter,
       taskQueue: queue,
       activities,
       // heartbeats are throttled to .8 of their timeout otherwise, and a cancel is heard by heartbeat

@@ -18,13 +18,14 @@ import { createActivities } from '../../activities/index.js';
 import { installation } from '../../activities/installation.js';
 import { planStore } from '../../activities/plan-store.js';
 import { homeLayout, type HomeLayout } from '../../contracts/home.js';
-import type { JsonObject } from '../../contracts/json.js';
+import type { Json, JsonObject } from '../../contracts/json.js';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../contracts/queues.js';
 import { compile } from '../../dag/compile.js';
 import type { Dag } from '../../dag/declare.js';
 import type { Plan } from '../../dag/plan.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { queryTables, tableNames } from '../../feature-store/query-tables.js';
+import { dataConverter } from '../../payloads/payload-codec.js';
 
 export interface EngineEnvironment {
   readonly server: TestWorkflowEnvironment;
@@ -42,6 +43,8 @@ export interface EngineOptions {
   readonly dags: readonly (Dag | Dag<never, unknown>)[];
   /** What `noop` does, by its value; it hands the value on by default. */
   readonly noop: TaskCode<'noop'>;
+  /** Activities without a contract, by name. @default none */
+  readonly others?: Record<string, (input: Json) => Promise<Json>>;
   readonly layout?: HomeLayout;
 }
 
@@ -69,14 +72,17 @@ export function planOf(dag: Dag | Dag<never, unknown>): Plan {
 export async function startEngine({
   dags,
   noop,
+  others = {},
   layout,
 }: EngineOptions): Promise<EngineEnvironment> {
   const home = layout ?? (await temporaryHome());
+  const converter = dataConverter(home);
   const plans = new Map(dags.map((dag) => [dag.type, planOf(dag)]));
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const [bundle, server] = await Promise.all([
     bundleWorkflows(),
     TestWorkflowEnvironment.createLocal({
+      client: { dataConverter: converter },
       server: {
         executable: { type: 'existing-path', path: installation.temporal },
         extraArgs: Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
@@ -96,11 +102,13 @@ export async function startEngine({
       plans,
     }),
     ...checkedActivities({ noop }),
+    ...others,
   };
   const workers = await Promise.all(
     QUEUES.map((taskQueue) =>
       Worker.create({
         connection: server.nativeConnection,
+        dataConverter: converter,
         taskQueue,
         activities,
         maxHeartbeatThrottleInterval: '2s',
