@@ -16,7 +16,7 @@ const A_AND_B_OR_C: AssetCondition = { all: ['a', { any: ['b', 'c'] }] };
 
 function updated(asset: string, options: Partial<AssetTriggerEvent> = {}): AssetTriggerEvent {
   const update = { asset, partition: '', by: `run of ${asset}`, atMs: 0, condition: BOTH };
-  return { type: 'asset_updated', ...update, ...options } as AssetTriggerEvent; // of the same type
+  return { type: 'asset_updated', ...update, ...options }; // of the same type
 }
 
 /** All events in turn: the partitions whose run was asked for, and what is left. */

@@ -43,6 +43,8 @@ export interface EngineOptions {
   /** What `noop` does, by its value; it hands the value on by default. */
   readonly noop: TaskCode<'noop'>;
   readonly layout?: HomeLayout;
+  /** Further settings of the server. @default none */
+  readonly serverArgs?: readonly string[];
 }
 
 /** The workflows of the source tree, bundled as set-up does it. */
@@ -70,6 +72,7 @@ export async function startEngine({
   dags,
   noop,
   layout,
+  serverArgs = [],
 }: EngineOptions): Promise<EngineEnvironment> {
   const home = layout ?? (await temporaryHome());
   const plans = new Map(dags.map((dag) => [dag.type, planOf(dag)]));
@@ -79,10 +82,13 @@ export async function startEngine({
     TestWorkflowEnvironment.createLocal({
       server: {
         executable: { type: 'existing-path', path: installation.temporal },
-        extraArgs: Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
-          '--search-attribute',
-          `${name}=Keyword`,
-        ]),
+        extraArgs: [
+          ...serverArgs,
+          ...Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
+            '--search-attribute',
+            `${name}=Keyword`,
+          ]),
+        ],
       },
     }),
   ]);
