@@ -39,7 +39,7 @@ export function isPartition(kind: PartitionKind, key: string): boolean {
  *
  * @throws PipelineError DAG_BAD_PARTITION
  */
-export function checkPartition(kind: PartitionKind, key: string): void {
+function checkPartition(kind: PartitionKind, key: string): void {
   if (isPartition(kind, key)) return;
   throw new PipelineError({
     code: 'DAG_BAD_PARTITION',

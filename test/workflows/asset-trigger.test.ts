@@ -12,7 +12,7 @@ const act = activities<Tasks>();
 function consumer(id: string, assets: AssetCondition, partitions: 'iso-week' | 'none'): Dag {
   return dag(id, { params: {}, partitions, schedule: { assets } }, (d) =>
     d.task('only', act.noop, { input: { value: 1 } }),
-  ) as Dag;
+  );
 }
 
 const dags = [
@@ -113,10 +113,10 @@ test('a trigger that has continued as new knows what it has gathered and counted
 
 /** Tells the consumers of updated assets, as a task of a run does. */
 function publish(publication: Partial<AssetPublication>): Promise<string[]> {
-  const { publishAssets } = createAssetActivities({ temporal: engine.server.client, plans });
+  const producer = createAssetActivities({ temporal: engine.server.client, plans });
   const { partition = '' } = publication;
   const run = { dagRunId: `producer/${partition}`, temporalRunId: '1', task: 'write' };
-  return publishAssets({ assets: [], partition, ...run, ...publication });
+  return producer.publishAssets({ assets: [], partition, ...run, ...publication });
 }
 
 async function status(workflowId: string): Promise<string> {
