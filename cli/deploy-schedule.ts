@@ -44,6 +44,8 @@ export interface DeployedSchedule {
 export interface DeployOptions {
   /** Change nothing, only say what would change. @default false */
   readonly dryRun?: boolean;
+  /** Look at the Schedules of `plans` only, not at those that no DAG declares. @default false */
+  readonly only?: boolean;
   /** Delete the Schedules that no DAG declares any more. @default false */
   readonly prune?: boolean;
   /**
@@ -64,6 +66,7 @@ export async function deploySchedules(
     if (schedule === null || !firesByTime(schedule)) continue;
     deployed.push(await deploySchedule(client, { dag, schedule }, options));
   }
+  if (options.only) return deployed;
   const declared = new Set(deployed.map(({ dag }) => dag));
   for (const dag of await ourSchedules(client)) {
     if (declared.has(dag)) continue;

@@ -27,7 +27,7 @@ export function describeSchedule(schedule: Schedule | null): string {
 }
 
 /** A span of time in its longest exact unit: `6 h`. */
-export function describeSpan(ms: number): string {
+function describeSpan(ms: number): string {
   const [unit, size] = UNITS.find(([, length]) => ms % length === 0) ?? UNITS[4];
   return `${ms / size} ${unit}`;
 }

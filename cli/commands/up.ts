@@ -63,7 +63,13 @@ async function up(options: UpOptions): Promise<number> {
     if (stopSignal.aborted) throw interrupted('start again; nothing has been started yet');
     stack = await startStack(layout, { input, preset }, say);
     const ends = AbortSignal.any([stopSignal, stack.failed]);
-    await deploySchedules(stack.client, compiledPlans().values(), { pause: options.once });
+    const schedules = await deploySchedules(stack.client, compiledPlans().values(), {
+      pause: options.once,
+    });
+    for (const { dag, change } of schedules) {
+      if (change === 'orphaned')
+        say(`no DAG declares the schedule ${dag}: see \`dags deploy --prune\``);
+    }
     if (stopSignal.aborted) throw interrupted('start again; no run has been started yet');
     const id = dagRunId('weekly', await newestWeek(input));
     const handle = await startOrJoin(stack.client, 'weekly', id, say);

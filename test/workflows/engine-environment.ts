@@ -46,6 +46,8 @@ export interface EngineOptions {
   /** Activities without a contract, by name. @default none */
   readonly others?: Record<string, (input: Json) => Promise<Json>>;
   readonly layout?: HomeLayout;
+  /** Further settings of the server. @default none */
+  readonly serverArgs?: readonly string[];
 }
 
 /** The workflows of the source tree, bundled as set-up does it. */
@@ -74,6 +76,7 @@ export async function startEngine({
   noop,
   others = {},
   layout,
+  serverArgs = [],
 }: EngineOptions): Promise<EngineEnvironment> {
   const home = layout ?? (await temporaryHome());
   const converter = dataConverter(home);
@@ -85,10 +88,13 @@ export async function startEngine({
       client: { dataConverter: converter },
       server: {
         executable: { type: 'existing-path', path: installation.temporal },
-        extraArgs: Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
-          '--search-attribute',
-          `${name}=Keyword`,
-        ]),
+        extraArgs: [
+          ...serverArgs,
+          ...Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
+            '--search-attribute',
+            `${name}=Keyword`,
+          ]),
+        ],
       },
     }),
   ]);
