@@ -66,9 +66,10 @@ const engine = proxyActivities<EngineActivities & CallbackActivities & AssetActi
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
-/** A history this long is left as soon as nothing is under way … */
-const LONG_HISTORY = 4_096;
-/** … and at this length nothing more is started until nothing is under way. */
+/**
+ * The run continues as new when the server suggests it (at 4,096 events) and nothing is under way; from
+ * this length on nothing more is started until that is so. The server ends a history at 51,200.
+ */
 const TOO_LONG_HISTORY = 10_000;
 
 /**
@@ -239,8 +240,8 @@ class Run {
   /** True once the history leaves no room to start more; waiting for a person takes none. */
   private isFull(task: string): boolean {
     if (this.task(task).target.kind === 'approval') return false;
-    const { historyLength } = workflowInfo();
-    this.parked ||= historyLength > (this.working === 0 ? LONG_HISTORY : TOO_LONG_HISTORY);
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    this.parked ||= this.working === 0 ? continueAsNewSuggested : historyLength > TOO_LONG_HISTORY;
     return this.parked;
   }
 
