@@ -4,10 +4,11 @@ import type { JsonObject } from '../contracts/json.js';
 import type { HomeLayout } from '../contracts/home.js';
 import type { Plan } from '../dag/plan.js';
 import { MlflowClient } from '../models/registry/mlflow-client.js';
+import { createBackfillActivities } from './backfill.js';
 import { checkedActivities, toFailure } from './checked.js';
 import { createCompute, type Compute } from './compute.js';
 import { createEngineActivities } from './engine.js';
-import { cancellable } from './heartbeats.js';
+import { cancellable, withHeartbeats } from './heartbeats.js';
 import { ingestTasks } from './ingest.js';
 import { createLifecycleActivities } from './lifecycle.js';
 import { monitoringTasks } from './monitoring.js';
@@ -56,6 +57,9 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
   });
   return {
     ...withCodes(engine),
+    ...withCodes(
+      createBackfillActivities({ layout, temporal, plans, params: setting.params ?? {} }),
+    ),
     ...withCodes(createLifecycleActivities(dependencies)),
     ...checkedActivities({
       ...ingestTasks(dependencies),
@@ -72,7 +76,7 @@ function withCodes(activities: Record<string, Activity>): Record<string, Activit
     Object.entries(activities).map(([name, activity]) => [
       name,
       (...args: never[]) =>
-        cancellable(name, () => activity(...args)).catch((error: unknown) => {
+        withHeartbeats(() => cancellable(name, () => activity(...args))).catch((error: unknown) => {
           throw toFailure(error);
         }),
     ]),

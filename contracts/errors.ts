@@ -7,6 +7,9 @@
 
 /** Whether Temporal may try the task again: `retry` for faults of the surroundings, `final` for faults of the input. */
 export const ERROR_CODES = {
+  BACKFILL_FAILED: 'final',
+  BACKFILL_INVALID: 'final',
+  BACKFILL_UNKNOWN: 'final',
   CLI_USAGE: 'final',
   COMPUTE_CHILD_FAILED: 'retry',
   DAG_BAD_PARAM: 'final',

@@ -9,4 +9,4 @@ import { weekly } from './weekly.js';
 export const dags = { weekly, ingest, train, monitor, retrain };
 
 /** Workflow types written in code, which a task may run as well. */
-export const nativeWorkflows = ['lifecycle', 'schedule-tick'];
+export const nativeWorkflows = ['backfill', 'backfill-dry-run', 'lifecycle', 'schedule-tick'];

@@ -35,6 +35,8 @@ export interface EngineEnvironment {
   storePlan(plan: Plan): Promise<string>;
   /** Rows of SQL over the home's tables; none while no table exists. */
   rows(sql: string): Promise<readonly Record<string, unknown>[]>;
+  /** Ends the workers, and starts others in their place. */
+  restartWorkers(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -43,6 +45,8 @@ export interface EngineOptions {
   /** What `noop` does, by its value; it hands the value on by default. */
   readonly noop: TaskCode<'noop'>;
   readonly layout?: HomeLayout;
+  /** Of the Temporal server. */
+  readonly serverArgs?: readonly string[];
 }
 
 /** The workflows of the source tree, bundled as set-up does it. */
@@ -70,6 +74,7 @@ export async function startEngine({
   dags,
   noop,
   layout,
+  serverArgs = [],
 }: EngineOptions): Promise<EngineEnvironment> {
   const home = layout ?? (await temporaryHome());
   const plans = new Map(dags.map((dag) => [dag.type, planOf(dag)]));
@@ -79,10 +84,13 @@ export async function startEngine({
     TestWorkflowEnvironment.createLocal({
       server: {
         executable: { type: 'existing-path', path: installation.temporal },
-        extraArgs: Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
-          '--search-attribute',
-          `${name}=Keyword`,
-        ]),
+        extraArgs: [
+          ...serverArgs,
+          ...Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
+            '--search-attribute',
+            `${name}=Keyword`,
+          ]),
+        ],
       },
     }),
   ]);
@@ -97,20 +105,28 @@ export async function startEngine({
     }),
     ...checkedActivities({ noop }),
   };
-  const workers = await Promise.all(
-    QUEUES.map((taskQueue) =>
-      Worker.create({
-        connection: server.nativeConnection,
-        taskQueue,
-        activities,
-        maxHeartbeatThrottleInterval: '2s',
-        defaultHeartbeatThrottleInterval: '2s',
-        shutdownGraceTime: '1s',
-        ...(taskQueue === 'control' && { workflowBundle: bundle }),
-      }),
-    ),
-  );
-  const ended = Promise.all(workers.map((worker) => worker.run()));
+  async function startWorkers(): Promise<() => Promise<void>> {
+    const workers = await Promise.all(
+      QUEUES.map((taskQueue) =>
+        Worker.create({
+          connection: server.nativeConnection,
+          taskQueue,
+          activities,
+          maxHeartbeatThrottleInterval: '2s',
+          defaultHeartbeatThrottleInterval: '2s',
+          shutdownGraceTime: '1s',
+          ...(taskQueue === 'control' && { workflowBundle: bundle }),
+        }),
+      ),
+    );
+    const ended = Promise.all(workers.map((worker) => worker.run()));
+    return async () => {
+      workers.forEach((worker) => worker.shutdown());
+      await ended;
+    };
+  }
+
+  let stopWorkers = await startWorkers();
   return {
     server,
     layout: home,
@@ -126,9 +142,12 @@ export async function startEngine({
         db.close();
       }
     },
+    async restartWorkers() {
+      await stopWorkers();
+      stopWorkers = await startWorkers();
+    },
     async stop() {
-      workers.forEach((worker) => worker.shutdown());
-      await ended;
+      await stopWorkers();
       await server.teardown();
       await rm(home.home, { recursive: true, force: true });
     },
