@@ -30,7 +30,6 @@ import {
   BACKFILL_RESUME,
   type BackfillInput,
   type BackfillPlan,
-  type BackfillRequest,
   type BackfillView,
   type PlannedRun,
 } from '../contracts/backfill.js';
