@@ -70,19 +70,15 @@ export interface BackfillPlan {
 }
 
 /** States of a partition in a backfill; `running` covers a run that was joined. */
-export const BACKFILL_RUN_STATES = [
-  'planned',
-  'running',
-  'success',
-  'failed',
-  'cancelled',
-  'skipped',
-  'upstream_failed',
-  'not_run',
-] as const;
-
-/** One of the states above. */
-export type BackfillRunState = (typeof BACKFILL_RUN_STATES)[number];
+export type BackfillRunState =
+  | 'planned'
+  | 'running'
+  | 'success'
+  | 'failed'
+  | 'cancelled'
+  | 'skipped'
+  | 'upstream_failed'
+  | 'not_run';
 
 /** A backfill as a reader sees it: the answer to the query, and what is recorded when it closes. */
 export interface BackfillView {

@@ -3,7 +3,6 @@
  * runs slides over the plan. The workflow carries the commands out.
  */
 import {
-  BACKFILL_RUN_STATES,
   backfillId,
   type BackfillPlan,
   type BackfillRequest,
@@ -40,11 +39,11 @@ export interface RunOutcome {
   readonly reason: string;
 }
 
-/** What may happen. */
+/** What may happen; `at` is the run's place in the plan, from 0. */
 export type BackfillEvent =
   | { readonly kind: 'started' }
-  | { readonly kind: 'run_joined'; readonly dagRunId: string }
-  | ({ readonly kind: 'run_ended'; readonly dagRunId: string } & RunOutcome)
+  | { readonly kind: 'run_joined'; readonly at: number }
+  | ({ readonly kind: 'run_ended'; readonly at: number } & RunOutcome)
   | { readonly kind: 'paused' }
   | { readonly kind: 'resumed' }
   /** Nothing more starts until the next `started`. */
@@ -53,8 +52,8 @@ export type BackfillEvent =
 
 /** What the workflow has to do. */
 export type BackfillCommand =
-  | { readonly kind: 'start'; readonly dagRunId: string; readonly run: PlannedRun }
-  | { readonly kind: 'join'; readonly dagRunId: string; readonly run: PlannedRun }
+  | { readonly kind: 'start'; readonly at: number; readonly run: PlannedRun }
+  | { readonly kind: 'join'; readonly at: number; readonly run: PlannedRun }
   /** Of the runs that the backfill started itself. */
   | { readonly kind: 'cancel_runs' };
 
@@ -97,22 +96,21 @@ export function backfillView({ request, runs, paused, state }: BackfillState): B
 }
 
 /** Markdown: how many are in which state, and the runs that a reader looks for. */
-export function backfillTable({ rows, state, paused }: BackfillView): string {
-  const count = (of: BackfillRunState) => rows.filter((row) => row.state === of).length;
-  const summary = BACKFILL_RUN_STATES.filter((of) => count(of) > 0)
-    .map((of) => `${count(of)} ${of}`)
-    .join(', ');
-  const shown = rows.filter((row) => SHOWN_FIRST.includes(row.state)).slice(0, SHOWN_ROWS);
-  const lines = shown.map(
-    (row) => `| ${row.dagRunId} | ${row.state} | ${row.reason.replaceAll('|', '\\|')} |`,
-  );
+export function backfillTable({ runs, state, paused }: BackfillState): string {
+  const counts = new Map<BackfillRunState, number>();
+  for (const run of runs) counts.set(run.state, (counts.get(run.state) ?? 0) + 1);
+  const summary = [...counts].map(([of, count]) => `${count} ${of}`).join(', ');
+  const shown = runs.filter((run) => SHOWN.includes(run.state)).slice(0, SHOWN_RUNS);
+  const lines = shown.map(rowOf).map((row) => {
+    return `| ${row.dagRunId} | ${row.state} | ${row.reason.replaceAll('|', '\\|')} |`;
+  });
   const head = ['| run | state | reason |', '| --- | --- | --- |'];
   return [`${paused ? 'paused' : state}: ${summary}`, '', ...head, ...lines].join('\n');
 }
 
 const CANCELLED = 'the backfill was cancelled';
-const SHOWN_FIRST: readonly BackfillRunState[] = ['running', 'failed', 'cancelled'];
-const SHOWN_ROWS = 50;
+const SHOWN: readonly BackfillRunState[] = ['running', 'failed', 'cancelled'];
+const SHOWN_RUNS = 50;
 
 function rowOf({ dag, partition, state, joined, reason }: RunOfBackfill): BackfillRow {
   const id = dagRunId(dag, partition);
@@ -132,9 +130,9 @@ function apply(state: BackfillState, event: BackfillEvent): BackfillState {
     case 'cancel_requested':
       return { ...state, stopped: CANCELLED };
     case 'run_joined':
-      return withRun(state, event.dagRunId, (run) => ({ ...run, joined: true }));
+      return withRun(state, event.at, (run) => ({ ...run, joined: true }));
     case 'run_ended': {
-      const ended = withRun(state, event.dagRunId, (run) => ({
+      const ended = withRun(state, event.at, (run) => ({
         ...run,
         state: event.state,
         reason: event.reason === '' ? run.reason : event.reason,
@@ -142,7 +140,7 @@ function apply(state: BackfillState, event: BackfillEvent): BackfillState {
       const stops =
         event.state !== 'success' && state.request.onFailure === 'stop' && state.stopped === '';
       return stops
-        ? { ...ended, stopped: `stopped after ${event.dagRunId} ${event.state}` }
+        ? { ...ended, stopped: `stopped after ${idOf(state.runs[event.at])} ${event.state}` }
         : ended;
     }
   }
@@ -154,24 +152,35 @@ function slideWindow(state: BackfillState): {
   commands: BackfillCommand[];
 } {
   if (state.paused || state.draining || state.stopped !== '') return { state, commands: [] };
-  const byId = new Map(state.runs.map((run) => [dagRunId(run.dag, run.partition), run]));
+  const runs = [...state.runs];
   const commands: BackfillCommand[] = [];
-  let free = state.request.maxActive - state.runs.filter((run) => run.state === 'running').length;
-  // a run stands after those it waits for, so one pass sees each failure reach the end of its chain
-  for (const [id, run] of byId) {
+  let free = state.request.maxActive - runs.filter((run) => run.state === 'running').length;
+  // a run stands after those it waits for, so one pass sees a failure reach the end of its chain
+  for (const [at, run] of runs.entries()) {
     if (run.state !== 'planned') continue;
-    const upstream = (run.after ?? []).map((of) => byId.get(of));
-    const lost = upstream.find((of) => of !== undefined && LOST.includes(of.state));
+    if (free === 0 && run.after === undefined) continue;
+    const upstream = (run.after ?? []).map((id) => before(runs, at, id));
+    const lost = upstream.find((of) => LOST.includes(of.state));
     if (lost !== undefined) {
-      const reason = `${dagRunId(lost.dag, lost.partition)} ended as ${lost.state}`;
-      byId.set(id, { ...run, state: 'upstream_failed', reason });
-    } else if (free > 0 && upstream.every((of) => of === undefined || of.state === 'success')) {
+      const reason = `${idOf(lost)} ended as ${lost.state}`;
+      runs[at] = { ...run, state: 'upstream_failed', reason };
+    } else if (free > 0 && upstream.every((of) => of.state === 'success')) {
       free -= 1;
-      byId.set(id, { ...run, state: 'running' });
-      commands.push({ kind: run.action === 'join' ? 'join' : 'start', dagRunId: id, run });
+      runs[at] = { ...run, state: 'running' };
+      commands.push({ kind: run.action === 'join' ? 'join' : 'start', at, run });
     }
   }
-  return { state: { ...state, runs: [...byId.values()] }, commands };
+  return { state: { ...state, runs }, commands };
+}
+
+/** The run of that id, which stands shortly before `at`: it is of the same partition. */
+function before(runs: readonly RunOfBackfill[], at: number, id: string): RunOfBackfill {
+  while (idOf(runs[at]) !== id) at -= 1;
+  return runs[at]!; // planned together, upstream first
+}
+
+function idOf(run: PlannedRun | undefined): string {
+  return run === undefined ? '' : dagRunId(run.dag, run.partition);
 }
 
 const LOST: readonly BackfillRunState[] = ['failed', 'cancelled', 'upstream_failed'];
@@ -194,11 +203,8 @@ function close(state: BackfillState): BackfillState {
 
 function withRun(
   state: BackfillState,
-  id: string,
+  at: number,
   change: (run: RunOfBackfill) => RunOfBackfill,
 ): BackfillState {
-  const runs = state.runs.map((run) =>
-    dagRunId(run.dag, run.partition) === id ? change(run) : run,
-  );
-  return { ...state, runs };
+  return { ...state, runs: state.runs.map((run, index) => (index === at ? change(run) : run)) };
 }

@@ -59,7 +59,7 @@ try {
   const startedMs = Date.now();
   const { backfillId } = await cli('backfill', 'weekly', ...range, '--json');
   // a process dies when so many runs have ended
-  const deaths = Array.from({ length: kills }, () => 1 + random.below(count * 0.8))
+  const deaths = Array.from({ length: kills }, () => 1 + random.below(Math.floor(count * 0.8)))
     .sort((a, b) => a - b)
     .map((after) => ({ after, name: 'worker' }));
   deaths.splice(Math.floor(kills / 2), 0, {

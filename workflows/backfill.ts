@@ -33,6 +33,7 @@ import {
   type BackfillView,
   type PlannedRun,
 } from '../contracts/backfill.js';
+import { dagRunId } from '../contracts/engine.js';
 import {
   backfillTable,
   backfillView,
@@ -140,7 +141,7 @@ class Backfill {
   private apply(event: BackfillEvent): void {
     const { state, commands } = stepBackfill(this.current(), event);
     this.state = state;
-    setCurrentDetails(backfillTable(backfillView(state)));
+    setCurrentDetails(backfillTable(state));
     for (const command of commands) this.carryOut(command);
   }
 
@@ -151,21 +152,22 @@ class Backfill {
         return;
       case 'start':
       case 'join': {
-        const { kind, dagRunId, run } = command;
+        const { kind, at, run } = command;
         void this.runs
-          .run(() => (kind === 'join' ? this.join(dagRunId) : this.start(dagRunId, run)))
+          .run(() => (kind === 'join' ? this.join(at, run) : this.start(at, run)))
           .catch(outcomeOf)
           .then((outcome) => {
             // what ends because the backfill is cancelled is no failure that stops it
             if (this.workflow.consideredCancelled) this.apply({ kind: 'cancel_requested' });
-            this.apply({ kind: 'run_ended', dagRunId, ...outcome });
+            this.apply({ kind: 'run_ended', at, ...outcome });
           });
       }
     }
   }
 
-  private async start(workflowId: string, run: PlannedRun): Promise<RunOutcome> {
+  private async start(at: number, run: PlannedRun): Promise<RunOutcome> {
     const { dag, partition, follows, reason } = run;
+    const workflowId = dagRunId(dag, partition);
     const { request } = this.current();
     const params = dag === request.dag ? request.params : {};
     try {
@@ -182,13 +184,14 @@ class Backfill {
       return SUCCESS;
     } catch (error) {
       // someone else was quicker, since the backfill was planned
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return this.join(workflowId);
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return this.join(at, run);
       throw error;
     }
   }
 
-  private async join(workflowId: string): Promise<RunOutcome> {
-    this.apply({ kind: 'run_joined', dagRunId: workflowId });
+  private async join(at: number, { dag, partition }: PlannedRun): Promise<RunOutcome> {
+    this.apply({ kind: 'run_joined', at });
+    const workflowId = dagRunId(dag, partition);
     return awaitRun.executeWithOptions({ summary: `wait for ${workflowId}` }, [{ workflowId }]);
   }
 

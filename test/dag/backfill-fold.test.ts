@@ -6,23 +6,22 @@ import {
   backfillView,
   newBackfill,
   stepBackfill,
-  type BackfillCommand,
   type BackfillEvent,
   type BackfillState,
+  type RunOutcome,
 } from '../../dag/backfill-fold.js';
 
-type Start = Extract<BackfillCommand, { dagRunId: string }>;
 const ok = { state: 'success', reason: '' } as const;
 const bad = { state: 'failed', reason: 'told to fail' } as const;
 
 test('the window slides: a run that ends makes room for the next, in order', () => {
   const backfill = aBackfill(4, { maxActive: 2 });
   expect(backfill.step({ kind: 'started' })).toEqual(['start w/1', 'start w/2']);
-  expect(backfill.step({ kind: 'run_ended', dagRunId: 'w/2', ...ok })).toEqual(['start w/3']);
-  expect(backfill.step({ kind: 'run_ended', dagRunId: 'w/3', ...ok })).toEqual(['start w/4']);
-  expect(backfill.step({ kind: 'run_ended', dagRunId: 'w/1', ...ok })).toEqual([]);
+  expect(backfill.ended('w/2', ok)).toEqual(['start w/3']);
+  expect(backfill.ended('w/3', ok)).toEqual(['start w/4']);
+  expect(backfill.ended('w/1', ok)).toEqual([]);
   expect(backfill.state.state).toBe('running');
-  backfill.step({ kind: 'run_ended', dagRunId: 'w/4', ...ok });
+  backfill.ended('w/4', ok);
   expect(backfill.state.state).toBe('success');
 });
 
@@ -37,9 +36,9 @@ describe('after a failure', () => {
   it('stop: what runs ends, the rest is not run, and says why', () => {
     const backfill = aBackfill(4, { maxActive: 2, onFailure: 'stop' });
     backfill.step({ kind: 'started' });
-    expect(backfill.step({ kind: 'run_ended', dagRunId: 'w/1', ...bad })).toEqual([]);
+    expect(backfill.ended('w/1', bad)).toEqual([]);
     expect(backfill.state.state).toBe('running');
-    backfill.step({ kind: 'run_ended', dagRunId: 'w/2', ...ok });
+    backfill.ended('w/2', ok);
     expect(backfill.states()).toEqual(['failed', 'success', 'not_run', 'not_run']);
     expect(backfillView(backfill.state).rows[3]?.reason).toBe('stopped after w/1 failed');
     expect(backfill.state.state).toBe('failed');
@@ -48,9 +47,9 @@ describe('after a failure', () => {
   it('continue: all others run, and the backfill has failed', () => {
     const backfill = aBackfill(3, { maxActive: 1, onFailure: 'continue' });
     backfill.step({ kind: 'started' });
-    expect(backfill.step({ kind: 'run_ended', dagRunId: 'w/1', ...bad })).toEqual(['start w/2']);
-    backfill.step({ kind: 'run_ended', dagRunId: 'w/2', ...ok });
-    backfill.step({ kind: 'run_ended', dagRunId: 'w/3', ...ok });
+    expect(backfill.ended('w/1', bad)).toEqual(['start w/2']);
+    backfill.ended('w/2', ok);
+    backfill.ended('w/3', ok);
     expect(backfill.states()).toEqual(['failed', 'success', 'success']);
     expect(backfill.state.state).toBe('failed');
   });
@@ -59,7 +58,7 @@ describe('after a failure', () => {
     const backfill = aBackfill(1, { onFailure: 'continue' });
     backfill.add({ dag: 'x', after: ['w/1'] }, { dag: 'y', after: ['x/1'] });
     expect(backfill.step({ kind: 'started' })).toEqual(['start w/1']);
-    backfill.step({ kind: 'run_ended', dagRunId: 'w/1', ...bad });
+    backfill.ended('w/1', bad);
     expect(backfill.states()).toEqual(['failed', 'upstream_failed', 'upstream_failed']);
     expect(backfill.state.state).toBe('failed');
   });
@@ -69,15 +68,15 @@ test('a run that follows another starts after its success, before later partitio
   const backfill = aBackfill(1, { maxActive: 1 });
   backfill.add({ dag: 'x', after: ['w/1'] }, { dag: 'w', partition: '2' });
   expect(backfill.step({ kind: 'started' })).toEqual(['start w/1']);
-  expect(backfill.step({ kind: 'run_ended', dagRunId: 'w/1', ...ok })).toEqual(['start x/1']);
-  expect(backfill.step({ kind: 'run_ended', dagRunId: 'x/1', ...ok })).toEqual(['start w/2']);
+  expect(backfill.ended('w/1', ok)).toEqual(['start x/1']);
+  expect(backfill.ended('x/1', ok)).toEqual(['start w/2']);
 });
 
 test.each(['paused', 'drain_requested'] as const)('once %s, nothing starts', (kind) => {
   const backfill = aBackfill(2, { maxActive: 1 });
   backfill.step({ kind: 'started' });
   backfill.step({ kind });
-  expect(backfill.step({ kind: 'run_ended', dagRunId: 'w/1', ...ok })).toEqual([]);
+  expect(backfill.ended('w/1', ok)).toEqual([]);
   expect(backfill.state.state).toBe('running');
   const ends = kind === 'paused' ? 'resumed' : 'started';
   expect(backfill.step({ kind: ends })).toEqual(['start w/2']);
@@ -87,7 +86,7 @@ test('a cancel is carried out once, and what is planned is not run', () => {
   const backfill = aBackfill(2, { maxActive: 1 });
   backfill.step({ kind: 'started' });
   expect(backfill.step({ kind: 'cancel_requested' })).toEqual(['cancel_runs']);
-  backfill.step({ kind: 'run_ended', dagRunId: 'w/1', state: 'cancelled', reason: 'cancelled' });
+  backfill.ended('w/1', { state: 'cancelled', reason: 'cancelled' });
   expect(backfill.states()).toEqual(['cancelled', 'not_run']);
   expect(backfill.state.state).toBe('cancelled');
   expect(backfill.step({ kind: 'resumed' })).toEqual([]);
@@ -104,19 +103,19 @@ test('whatever ends in whatever order, the window holds and each partition start
         const backfill = aBackfill(count, { maxActive, onFailure });
         const out: string[] = [];
         const started: string[] = [];
-        const take = (event: BackfillEvent): void => {
-          const starts = backfill.step(event).map((text) => text.replace('start ', ''));
+        const take = (commands: readonly string[]): void => {
+          const starts = commands.map((text) => text.replace('start ', ''));
           out.push(...starts);
           started.push(...starts);
           expect(out.length).toBeLessThanOrEqual(maxActive);
         };
-        take({ kind: 'started' });
+        take(backfill.step({ kind: 'started' }));
         while (backfill.state.state === 'running') {
           const [pick, fails, pause] = choices.next().value as [number, boolean, 'paused'];
-          take({ kind: pause });
+          take(backfill.step({ kind: pause }));
           const [id] = out.splice(pick % Math.max(1, out.length), 1);
-          if (id !== undefined) take({ kind: 'run_ended', dagRunId: id, ...(fails ? bad : ok) });
-          else take({ kind: 'resumed' });
+          if (id !== undefined) take(backfill.ended(id, fails ? bad : ok));
+          else take(backfill.step({ kind: 'resumed' }));
         }
         expect(new Set(started).size).toBe(started.length);
         if (onFailure === 'continue') expect(started).toHaveLength(count);
@@ -142,6 +141,15 @@ function aBackfill(
   };
   let runs = Array.from({ length: count }, (_, at) => aRun({ ...run, partition: String(at + 1) }));
   let state: BackfillState = newBackfill({ request: settings, runs });
+  const step = (event: BackfillEvent): string[] => {
+    const next = stepBackfill(state, event);
+    state = next.state;
+    return next.commands.map((command) => {
+      if (command.kind === 'cancel_runs') return command.kind;
+      const { kind, run } = command;
+      return `${kind} ${dagRunId(run.dag, run.partition)}`;
+    });
+  };
   return {
     get state() {
       return state;
@@ -151,14 +159,10 @@ function aBackfill(
       runs = [...runs, ...more.map(aRun)];
       state = newBackfill({ request: settings, runs });
     },
-    step(event: BackfillEvent): string[] {
-      const step = stepBackfill(state, event);
-      state = step.state;
-      return step.commands.map((command) => {
-        if (command.kind === 'cancel_runs') return command.kind;
-        const { kind, run }: Start = command;
-        return `${kind} ${dagRunId(run.dag, run.partition)}`;
-      });
+    step,
+    ended(id: string, outcome: RunOutcome) {
+      const at = state.runs.findIndex((run) => dagRunId(run.dag, run.partition) === id);
+      return step({ kind: 'run_ended', at, ...outcome });
     },
   };
 }

@@ -17,6 +17,7 @@ import { PipelineError } from '../../contracts/errors.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { activities, dag } from '../../dag/declare.js';
 import { weekRange } from '../../dag/partitions.js';
+import type { Plan } from '../../dag/plan.js';
 import { startEngine, planOf, type EngineEnvironment } from './engine-environment.js';
 
 const act = activities<Tasks>();
@@ -258,6 +259,34 @@ test('a closed backfill and its runs are known from our tables when Temporal has
   );
   expect(row).toMatchObject({ dag: 'weeks', state: 'success', first_partition: '2020-W01' });
   expect(JSON.parse(String(row?.['runs']))).toEqual(seen.rows);
+});
+
+test('a cascade plans the DAGs that follow by their assets, from what is known of each', async () => {
+  await engine.start('weeks', 'weeks/2023-W01').then((run) => run.result());
+  const plan = planOf(weeks);
+  const tasks = plan.tasks.map((task) => ({ ...task, updates: ['weeks'] }));
+  const follower = { ...plan, dag: 'follower', schedule: { assets: ['weeks'] } };
+  const { runs } = await resolveBackfill(
+    {
+      ...{ layout: engine.layout, temporal: engine.server.client, params: {} },
+      // plans that declare assets
+      plans: new Map(
+        [{ ...plan, tasks }, follower as unknown as Plan].map((of) => [of.dag, of] as const),
+      ),
+    },
+    { dag: 'weeks', from: '2023-W01', to: '2023-W02', cascade: true },
+  );
+  expect(
+    runs.map(({ dag, partition, action, reason }) => [dag, partition, action, reason]),
+  ).toEqual([
+    [
+      ...['weeks', '2023-W01', 'skip'],
+      'its newest run ended as success; --reprocess none runs no partition twice',
+    ],
+    ['follower', '2023-W01', 'run', 'never run'],
+    ['weeks', '2023-W02', 'run', 'never run'],
+    ['follower', '2023-W02', 'run', 'follows weeks/2023-W02'],
+  ]);
 });
 
 test.each([

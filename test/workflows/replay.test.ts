@@ -25,9 +25,10 @@ beforeAll(async () => {
 
 test('there is a history of every kind of workflow', () => {
   expect(names).toEqual(
-    ['ingest', 'lifecycle', 'monitor', 'retrain', 'schedule-tick', 'train', 'weekly'].map(
-      (type) => `${type}.json`,
-    ),
+    [
+      ...['backfill-dry-run', 'backfill'],
+      ...['ingest', 'lifecycle', 'monitor', 'retrain', 'schedule-tick', 'train', 'weekly'],
+    ].map((type) => `${type}.json`),
   );
 });
 
