@@ -14,7 +14,7 @@ export function updatedAssets(plan: Plan): string[] {
 }
 
 /** Assets whose update starts a run of the plan. */
-export function awaitedAssets(plan: Plan): readonly string[] {
+function awaitedAssets(plan: Plan): readonly string[] {
   return assetsOf(plan).schedule?.assets ?? [];
 }
 
