@@ -6,10 +6,11 @@ import type { Plan } from '../dag/plan.js';
 import { MlflowClient } from '../models/registry/mlflow-client.js';
 import { createAssetActivities } from './assets.js';
 import { createCallbackActivities } from './callbacks.js';
+import { createBackfillActivities } from './backfill.js';
 import { checkedActivities, toFailure } from './checked.js';
 import { createCompute, type Compute } from './compute.js';
 import { createEngineActivities } from './engine.js';
-import { cancellable } from './heartbeats.js';
+import { cancellable, withHeartbeats } from './heartbeats.js';
 import { ingestTasks } from './ingest.js';
 import { createLifecycleActivities } from './lifecycle.js';
 import { monitoringTasks } from './monitoring.js';
@@ -61,6 +62,9 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
     ...withCodes(engine),
     ...withCodes(createAssetActivities({ temporal, plans })),
     ...withCodes(createCallbackActivities({ layout })),
+    ...withCodes(
+      createBackfillActivities({ layout, temporal, plans, params: setting.params ?? {} }),
+    ),
     ...withCodes(createLifecycleActivities(dependencies)),
     ...checkedActivities({
       ...ingestTasks(dependencies),
@@ -77,7 +81,7 @@ function withCodes(activities: Record<string, Activity>): Record<string, Activit
     Object.entries(activities).map(([name, activity]) => [
       name,
       (...args: never[]) =>
-        cancellable(name, () => activity(...args)).catch((error: unknown) => {
+        withHeartbeats(() => cancellable(name, () => activity(...args))).catch((error: unknown) => {
           throw toFailure(error);
         }),
     ]),

@@ -13,6 +13,22 @@ export interface PlanStore {
   write(plan: Plan): Promise<string>;
 }
 
+/**
+ * The plan of a DAG.
+ *
+ * @throws PipelineError DAG_UNKNOWN
+ */
+export function planOf(plans: ReadonlyMap<string, Plan>, dag: string): Plan {
+  const plan = plans.get(dag);
+  if (plan !== undefined) return plan;
+  throw new PipelineError({
+    code: 'DAG_UNKNOWN',
+    found: `no DAG "${dag}"`,
+    expected: `one of ${[...plans.keys()].join(', ')}`,
+    fix: 'see `sentinel dags list`; a new DAG needs a worker that knows it',
+  });
+}
+
 /** A store in `folder`, whose latest plans are `compiled`. */
 export function planStore(folder: string, compiled: ReadonlyMap<string, Plan>): PlanStore {
   const fileOf = (hash: string): string => join(folder, `${hash}.json`);
@@ -29,15 +45,7 @@ export function planStore(folder: string, compiled: ReadonlyMap<string, Plan>): 
   return {
     write,
     async latest(dag) {
-      const plan = compiled.get(dag);
-      if (plan === undefined) {
-        throw new PipelineError({
-          code: 'DAG_UNKNOWN',
-          found: `no DAG "${dag}"`,
-          expected: `one of ${[...compiled.keys()].join(', ')}`,
-          fix: 'see `sentinel dags list`; a new DAG needs a worker that knows it',
-        });
-      }
+      const plan = planOf(compiled, dag);
       return { plan, hash: await write(plan) };
     },
     async read(hash) {

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { installation } from '../activities/installation.js';
+import { backfillCommand } from './commands/backfill.js';
 import { dagsCommand } from './commands/dags.js';
 import { benchCommand } from './commands/bench.js';
 import { mlflowCommand, temporalCommand } from './commands/embedded-cli.js';
@@ -33,6 +34,7 @@ for (const command of [
   dagsCommand(),
   runCommand(),
   runsCommand(),
+  backfillCommand(),
   ingestCommand(),
   queryCommand(),
   modelsCommand(),

@@ -1,5 +1,6 @@
 /** Reading the values of options; what cannot be read is CLI_USAGE, exit code 2. */
 import { PipelineError } from '../contracts/errors.js';
+import type { Json } from '../contracts/json.js';
 import { isoWeekOf, weekStart } from '../dag/partitions.js';
 
 /**
@@ -23,4 +24,30 @@ export function wholeNumber(option: string, text: string, least = 0): number {
 export function isIsoWeek(text: string): boolean {
   if (!/^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])$/.test(text)) return false;
   return isoWeekOf(weekStart(text)) === text;
+}
+
+/**
+ * Reads `name=value` and adds it to the parameters before it; the value is JSON, else text.
+ *
+ * @throws PipelineError CLI_USAGE
+ */
+export function addParam(text: string, params: Record<string, Json>): Record<string, Json> {
+  const equals = text.indexOf('=');
+  if (equals < 1) {
+    throw new PipelineError({
+      code: 'CLI_USAGE',
+      found: `--param ${text}`,
+      expected: 'name=value',
+      fix: "write it as --param name=value, lists and objects as JSON: --param 'weeks=[1,2]'",
+    });
+  }
+  return { ...params, [text.slice(0, equals)]: parseValue(text.slice(equals + 1)) };
+}
+
+function parseValue(text: string): Json {
+  try {
+    return JSON.parse(text) as Json; // what JSON.parse can give
+  } catch {
+    return text; // not JSON: the text itself
+  }
 }

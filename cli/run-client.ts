@@ -8,6 +8,7 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BACKFILL_QUERY, type BackfillRequest, type BackfillView } from '../contracts/backfill.js';
 import { RUN_QUERY, type RunInput, type RunView } from '../contracts/engine.js';
 import { PipelineError } from '../contracts/errors.js';
 
@@ -29,7 +30,7 @@ export async function startOrJoin(
   dag: string,
   workflowId: string,
   say: (line: string) => void,
-  input: RunInput = {},
+  input: RunInput | BackfillRequest = {},
 ): Promise<WorkflowHandle> {
   if (await isOpen(client, workflowId)) {
     say(`${workflowId} is running already; following it`);
@@ -44,20 +45,61 @@ export async function startOrJoin(
   });
 }
 
+/** Who hears of a workflow's progress, and when to look away. */
+interface Listener {
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
 /** Waits for the end of a run, telling each change of a task's state. */
-export async function followRun(
+export async function followRun(handle: WorkflowHandle, listener: Listener): Promise<RunEnd> {
+  return follow<RunView>(handle, RUN_QUERY, listener, ({ tasks }) =>
+    tasks
+      .filter(({ state }) => state !== 'none')
+      .map(({ task, state, done, total, note }) => ({
+        key: task,
+        line: `${task} ${state}${total > 1 ? ` ${done}/${total}` : ''}`,
+        note: total > 1 ? '' : note,
+      })),
+  );
+}
+
+/** Waits for the end of a backfill, telling each change of a partition's state. */
+export async function followBackfill(handle: WorkflowHandle, listener: Listener): Promise<RunEnd> {
+  return follow<BackfillView | null>(handle, BACKFILL_QUERY, listener, (view) =>
+    (view?.rows ?? [])
+      .filter(({ state }) => state !== 'planned')
+      .map(({ dagRunId, state, reason }) => ({
+        key: dagRunId,
+        line: `${dagRunId} ${state}`,
+        note: reason,
+      })),
+  );
+}
+
+/** One thing that has a state, and how to tell of it. */
+interface Progress {
+  readonly key: string;
+  /** Told again when it changes. */
+  readonly line: string;
+  /** Told along with the line. */
+  readonly note: string;
+}
+
+async function follow<View>(
   handle: WorkflowHandle,
-  { say, signal }: { say: (line: string) => void; signal: AbortSignal },
+  query: string,
+  { say, signal }: Listener,
+  progressOf: (view: View) => readonly Progress[],
 ): Promise<RunEnd> {
   const startedMs = Date.now();
   const told = new Map<string, string>();
-  const tell = (view: RunView): void => {
-    for (const { task, state, done, total, note } of view.tasks) {
-      const line = `${task} ${state}${total > 1 ? ` ${done}/${total}` : ''}`;
-      if (state === 'none' || told.get(task) === line) continue;
-      told.set(task, line);
+  const tell = (view: View): void => {
+    for (const { key, line, note } of progressOf(view)) {
+      if (told.get(key) === line) continue;
+      told.set(key, line);
       const seconds = ((Date.now() - startedMs) / 1_000).toFixed(1).padStart(7);
-      say(`${seconds} s  ${line}${note === '' || total > 1 ? '' : `  (${note})`}`);
+      say(`${seconds} s  ${line}${note === '' ? '' : `  (${note})`}`);
     }
   };
   let awaySinceMs: number | undefined;
@@ -69,7 +111,7 @@ export async function followRun(
       const { status } = await ask(handle, () => handle.describe());
       awaySinceMs = undefined;
       // the worker may be starting again; the next poll will do
-      const view = await ask(handle, () => handle.query<RunView>(RUN_QUERY)).catch(() => undefined);
+      const view = await ask(handle, () => handle.query<View>(query)).catch(() => undefined);
       if (view !== undefined) tell(view);
       if (!OPEN.includes(status.name)) return await ask(handle, () => endOf(handle, say));
     } catch (error) {

@@ -8,6 +8,9 @@
 /** Whether Temporal may try the task again: `retry` for faults of the surroundings, `final` for faults of the input. */
 export const ERROR_CODES = {
   APPROVAL_EXPIRED: 'final',
+  BACKFILL_FAILED: 'final',
+  BACKFILL_INVALID: 'final',
+  BACKFILL_UNKNOWN: 'final',
   BRANCH_UNKNOWN_CASE: 'final',
   CALLBACK_FAILED: 'retry',
   CLI_USAGE: 'final',

@@ -40,6 +40,25 @@ export const TASK_RUNS: TableSchema = {
   statsColumns: ['started_at'],
 };
 
+/** Every closed backfill, one row each. */
+export const BACKFILLS: TableSchema = {
+  name: 'backfills',
+  columns: [
+    { name: 'backfill_id', type: 'string' },
+    { name: 'temporal_run_id', type: 'string' },
+    { name: 'dag', type: 'string' },
+    { name: 'first_partition', type: 'string' },
+    { name: 'last_partition', type: 'string' },
+    { name: 'request', type: 'string' },
+    { name: 'state', type: 'string' },
+    { name: 'runs', type: 'string' },
+    { name: 'started_at', type: 'timestamp' },
+    { name: 'finished_at', type: 'timestamp' },
+  ],
+  partitionColumns: [],
+  statsColumns: ['started_at'],
+};
+
 /** What a model version said of each flow of a week. */
 export const PREDICTIONS: TableSchema = {
   name: 'predictions',

@@ -11,11 +11,10 @@ import { planHash, type Plan } from '../../dag/plan.js';
 import { nextTimes, tickPartition } from '../../dag/schedule-times.js';
 import { virtualRun, type VirtualOptions, type VirtualRun } from '../../dag/virtual-run.js';
 import { planOf } from '../known-dags.js';
-import { wholeNumber } from '../option-values.js';
+import { addParam, wholeNumber } from '../option-values.js';
 import { printJson, table } from '../output.js';
 import { readOutcomesFile, readPlanFile } from '../plan-file.js';
 import { sampleOutput } from '../sample-output.js';
-import { addParam } from './run.js';
 
 interface TestOptions {
   readonly at: string;

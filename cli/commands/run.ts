@@ -1,10 +1,10 @@
 /** `sentinel run`: one run of a DAG, or of a native workflow. */
 import { Command } from 'commander';
 import { dagRunId } from '../../contracts/engine.js';
-import { PipelineError } from '../../contracts/errors.js';
 import type { Json } from '../../contracts/json.js';
 import { currentHome, withTemporal } from '../home.js';
 import { checkRun } from '../known-dags.js';
+import { addParam } from '../option-values.js';
 import { printJson, say } from '../output.js';
 import { followRun, startOrJoin } from '../run-client.js';
 
@@ -36,26 +36,4 @@ export function runCommand(): Command {
       else process.stdout.write(`${id} ${state}\n`);
       process.exitCode = state === 'running' || state === 'success' ? 0 : 1;
     });
-}
-
-/** Takes one `--param`. */
-export function addParam(text: string, params: Record<string, Json>): Record<string, Json> {
-  const equals = text.indexOf('=');
-  if (equals < 1) {
-    throw new PipelineError({
-      code: 'CLI_USAGE',
-      found: `--param ${text}`,
-      expected: 'name=value',
-      fix: "write it as --param name=value, lists and objects as JSON: --param 'weeks=[1,2]'",
-    });
-  }
-  return { ...params, [text.slice(0, equals)]: parseValue(text.slice(equals + 1)) };
-}
-
-function parseValue(text: string): Json {
-  try {
-    return JSON.parse(text) as Json; // what JSON.parse can give
-  } catch {
-    return text; // not JSON: the text itself
-  }
 }

@@ -7,7 +7,7 @@ import type { HomeLayout } from '../../contracts/home.js';
 import { quote } from '../../feature-store/duckdb.js';
 import { RUNS } from '../../feature-store/engine-tables.js';
 import { queryIfPresent } from '../../feature-store/query-tables.js';
-import { currentHome, withTemporal } from '../home.js';
+import { currentHome, ifRunning, withTemporal } from '../home.js';
 import { wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
 
@@ -27,7 +27,7 @@ export function runsCommand(): Command {
     .action(async (options: { dag?: string; limit: string; json: boolean }) => {
       const limit = wholeNumber('--limit', options.limit);
       const layout = currentHome();
-      const open = (await ifRunning(layout, openRuns)) ?? [];
+      const open = (await ifRunning(layout, openRuns, sayClosedOnly)) ?? [];
       const closed = await queryIfPresent(
         layout.tables,
         RUNS.name,
@@ -51,7 +51,7 @@ export function runsCommand(): Command {
     .option('--json', 'as JSON', false)
     .action(async (run: string, { json }: { json: boolean }) => {
       const layout = currentHome();
-      const view = await ifRunning(layout, (client) => openRun(client, run));
+      const view = await ifRunning(layout, (client) => openRun(client, run), sayClosedOnly);
       const tasks = view === undefined ? await closedTasks(layout, run) : openTasks(view);
       if (json) printJson({ dagRunId: run, tasks });
       else {
@@ -74,19 +74,7 @@ export function runsCommand(): Command {
   return command;
 }
 
-/** Closed runs stand in our own tables, so a home where nothing runs can tell of them too. */
-async function ifRunning<T>(
-  layout: HomeLayout,
-  use: (client: Client) => Promise<T>,
-): Promise<T | undefined> {
-  try {
-    return await withTemporal(layout, use);
-  } catch (error) {
-    if (!(error instanceof PipelineError && error.code === 'HOME_NOT_RUNNING')) throw error;
-    say('nothing runs on this home: closed runs only');
-    return undefined;
-  }
-}
+const sayClosedOnly = (): void => say('nothing runs on this home: closed runs only');
 
 async function openRuns(client: Client): Promise<Row[]> {
   const rows: Row[] = [];

@@ -127,7 +127,8 @@ export async function readLogEntry(table: string, version: number): Promise<LogL
     });
 }
 
-async function logVersions(table: string): Promise<number[]> {
+/** Versions that the log of a table holds, ascending from 0; none when there is no such table. */
+export async function logVersions(table: string): Promise<number[]> {
   const names = await readdir(logFolder(table)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;

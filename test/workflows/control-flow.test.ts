@@ -34,7 +34,7 @@ let engine: EngineEnvironment;
 const ran: number[] = [];
 
 const declare = (webhook: string) => {
-  const routed = dag('routed', { params: { word: 'left' as 'left' | 'right' } }, (d) => {
+  const routed = dag('routed', { params: { word: 'left' } }, (d) => {
     const route = d.branch('route', d.params.word, ['left', 'right']);
     const left = d.task('left', act.noop, { input: { value: 1 }, after: [route.case('left')] });
     d.task('right', act.noop, { input: { value: 2 }, after: [route.case('right')] });

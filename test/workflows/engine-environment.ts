@@ -36,6 +36,8 @@ export interface EngineEnvironment {
   storePlan(plan: Plan): Promise<string>;
   /** Rows of SQL over the home's tables; none while no table exists. */
   rows(sql: string): Promise<readonly Record<string, unknown>[]>;
+  /** Ends the workers, and starts others in their place. */
+  restartWorkers(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -110,21 +112,29 @@ export async function startEngine({
     ...checkedActivities({ noop }),
     ...others,
   };
-  const workers = await Promise.all(
-    QUEUES.map((taskQueue) =>
-      Worker.create({
-        connection: server.nativeConnection,
-        dataConverter: converter,
-        taskQueue,
-        activities,
-        maxHeartbeatThrottleInterval: '2s',
-        defaultHeartbeatThrottleInterval: '2s',
-        shutdownGraceTime: '1s',
-        ...((taskQueue === 'control' || taskQueue === 'triggers') && { workflowBundle: bundle }),
-      }),
-    ),
-  );
-  const ended = Promise.all(workers.map((worker) => worker.run()));
+  async function startWorkers(): Promise<() => Promise<void>> {
+    const workers = await Promise.all(
+      QUEUES.map((taskQueue) =>
+        Worker.create({
+          connection: server.nativeConnection,
+          dataConverter: converter,
+          taskQueue,
+          activities,
+          maxHeartbeatThrottleInterval: '2s',
+          defaultHeartbeatThrottleInterval: '2s',
+          shutdownGraceTime: '1s',
+          ...((taskQueue === 'control' || taskQueue === 'triggers') && { workflowBundle: bundle }),
+        }),
+      ),
+    );
+    const ended = Promise.all(workers.map((worker) => worker.run()));
+    return async () => {
+      workers.forEach((worker) => worker.shutdown());
+      await ended;
+    };
+  }
+
+  let stopWorkers = await startWorkers();
   return {
     server,
     layout: home,
@@ -140,9 +150,12 @@ export async function startEngine({
         db.close();
       }
     },
+    async restartWorkers() {
+      await stopWorkers();
+      stopWorkers = await startWorkers();
+    },
     async stop() {
-      workers.forEach((worker) => worker.shutdown());
-      await ended;
+      await stopWorkers();
       await server.teardown();
       await rm(home.home, { recursive: true, force: true });
     },

@@ -1,0 +1,99 @@
+/** What is known of a DAG's runs: our own tables have the closed ones for good, Temporal the open ones. */
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { dagRunId } from '../contracts/engine.js';
+import type { HomeLayout } from '../contracts/home.js';
+import type { JsonObject } from '../contracts/json.js';
+import type { KnownRun } from '../dag/backfill.js';
+import { quote } from '../feature-store/duckdb.js';
+import { RUNS } from '../feature-store/engine-tables.js';
+import { queryIfPresent } from '../feature-store/query-tables.js';
+
+/** A closed run as our tables have it. */
+export interface RecordedRun {
+  readonly dagRunId: string;
+  readonly partition: string;
+  readonly temporalRunId: string;
+  readonly state: 'success' | 'failed' | 'cancelled';
+  readonly planHash: string;
+  readonly codeVersion: string;
+  readonly params: JsonObject;
+  readonly startedMs: number;
+  readonly finishedMs: number;
+}
+
+/** The runs of a partition. */
+export interface RunsOfPartition {
+  /** State of the newest. */
+  readonly state: KnownRun['state'];
+  /** The newest that succeeded. */
+  readonly success: RecordedRun | undefined;
+}
+
+/**
+ * Runs of a DAG by partition.
+ *
+ * @param temporal undefined while no server runs: then only recorded runs are known
+ */
+export async function knownRuns(
+  layout: HomeLayout,
+  temporal: Client | undefined,
+  dag: string,
+  partitions: readonly string[],
+): Promise<Map<string, RunsOfPartition>> {
+  // in this order, for a run is recorded before it closes: one that closes in between is found recorded
+  const executions = temporal === undefined ? [] : await executionsOf(temporal, dag);
+  const recorded = await recordedRuns(layout, dag);
+  const recordedIds = new Set(recorded.map(({ temporalRunId }) => temporalRunId));
+  const unrecorded = executions
+    .filter(({ runId }) => !recordedIds.has(runId))
+    .map(({ workflowId, startTime, status }) => ({
+      dagRunId: workflowId,
+      startedMs: startTime.getTime(),
+      state: CLOSED[status.name] ?? ('running' as const),
+    }));
+  const all = [...recorded, ...unrecorded].sort((a, b) => a.startedMs - b.startedMs);
+  const newest = new Map(all.map((run) => [run.dagRunId, run.state]));
+  const successes = new Map(
+    recorded.filter(({ state }) => state === 'success').map((run) => [run.partition, run]),
+  );
+  return new Map(
+    partitions.flatMap((partition) => {
+      const state = newest.get(dagRunId(dag, partition));
+      return state === undefined
+        ? []
+        : [[partition, { state, success: successes.get(partition) }] as const];
+    }),
+  );
+}
+
+/** What a closed execution that is not recorded has come to: it was ended from outside, before it could record itself. */
+const CLOSED: Readonly<Record<string, RecordedRun['state']>> = {
+  COMPLETED: 'success',
+  FAILED: 'failed',
+  TIMED_OUT: 'failed',
+  TERMINATED: 'cancelled',
+  CANCELLED: 'cancelled',
+};
+
+async function executionsOf(temporal: Client, dag: string): Promise<WorkflowExecutionInfo[]> {
+  const executions: WorkflowExecutionInfo[] = [];
+  for await (const execution of temporal.workflow.list({ query: `WorkflowType = ${quote(dag)}` })) {
+    executions.push(execution);
+  }
+  return executions;
+}
+
+/** Closed runs of a DAG, oldest first. */
+async function recordedRuns(layout: HomeLayout, dag: string): Promise<RecordedRun[]> {
+  const rows = await queryIfPresent(
+    layout.tables,
+    RUNS.name,
+    `SELECT dag_run_id AS "dagRunId", partition, temporal_run_id AS "temporalRunId", state,
+       plan_hash AS "planHash", code_version AS "codeVersion", params, epoch_ms(started_at) AS "startedMs", epoch_ms(finished_at) AS "finishedMs"
+     FROM runs WHERE dag = ${quote(dag)} ORDER BY started_at`,
+  );
+  return rows.map((row) => ({
+    ...(row as unknown as RecordedRun), // the columns just selected
+    params: JSON.parse(String(row['params'])) as JsonObject, // written by `record`
+  }));
+}
