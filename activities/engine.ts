@@ -1,4 +1,5 @@
 /** The engine's own activities: plans, records of closed runs, the partition of a schedule's tick. */
+import { activityInfo } from '@temporalio/activity';
 import type { ClosedRun } from '../contracts/engine.js';
 import { PipelineError } from '../contracts/errors.js';
 import type { JsonObject } from '../contracts/json.js';
@@ -37,9 +38,11 @@ export function createEngineActivities({ plans, history, params }: EngineDepende
       return { ...resolved, params: resolveParams(resolved.plan, params, request.params) };
     },
 
-    /** Writes a closed run to `runs` and `task_runs`; the same run again changes nothing. */
+    /** Writes a closed run to `runs` and `task_runs`: for runs that were started by version 0.3.0 and before. */
     async recordRun(run: ClosedRun<RunRecord>): Promise<void> {
-      await history.record(run);
+      const { workflowExecution } = activityInfo();
+      const { workflowId, runId } = workflowExecution!; // started by a workflow
+      await history.record([{ workflowId, temporalRunId: runId, run }]);
     },
 
     /** Which partition a tick is about, and whether a run has succeeded for it already. */
@@ -58,8 +61,7 @@ export function createEngineActivities({ plans, history, params }: EngineDepende
         });
       }
       const partition = lastEndedWeek(new Date(tick.atMs));
-      const states = await history.states(tick.dag, partition);
-      return { partition, recorded: states.includes('success') };
+      return { partition, recorded: await history.hasSucceeded(tick.dag, partition) };
     },
   };
 }

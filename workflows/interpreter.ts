@@ -13,7 +13,10 @@ import {
   defineQuery,
   isCancellation,
   log,
+  patched,
   proxyActivities,
+  proxyLocalActivities,
+  proxySinks,
   scheduleActivity,
   setCurrentDetails,
   setHandler,
@@ -28,9 +31,11 @@ import {
   dagRunId,
   partitionOf,
   RUN_QUERY,
+  type ClosedRun,
   type RunInput,
   type TaskContext,
 } from '../contracts/engine.js';
+import { CLOSED_RUN_QUERY } from '../contracts/closed-run.js';
 import type { Json } from '../contracts/json.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/queues.js';
 import {
@@ -44,6 +49,7 @@ import {
 } from '../dag/fold.js';
 import type { Plan, PlanTask } from '../dag/plan.js';
 import { runView, taskTable } from '../dag/run-view.js';
+import type { RunSinks } from './run-sinks.js';
 
 const engine = proxyActivities<EngineActivities>({
   startToCloseTimeout: '2 minutes',
@@ -51,11 +57,23 @@ const engine = proxyActivities<EngineActivities>({
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
+/** Reading a plan takes less than a hop through a task queue. */
+const local = proxyLocalActivities<EngineActivities>({
+  startToCloseTimeout: '1 minute',
+  retry: { initialInterval: '500ms', maximumInterval: '30s' },
+});
+
+const { runs } = proxySinks<RunSinks>();
+
+/** Runs that are open since 0.3.0 resolve their plan by a queue and record themselves before they end. */
+const RECORDED_BY_WORKER = 'recorded-by-worker';
+
 /** Runs the DAG that the workflow type names. Returns the plan's output. */
 export async function interpret(input: RunInput = {}): Promise<Json> {
   const { workflowId, workflowType, startTime } = workflowInfo();
   const partition = input.partition ?? partitionOf(workflowId);
-  const { plan, hash, params } = await engine.resolvePlan({
+  const recordedByWorker = patched(RECORDED_BY_WORKER);
+  const { plan, hash, params } = await (recordedByWorker ? local : engine).resolvePlan({
     dag: workflowType,
     planHash: input.planHash ?? null,
     params: input.params ?? {},
@@ -71,19 +89,21 @@ export async function interpret(input: RunInput = {}): Promise<Json> {
       params,
     }),
   );
+  let closed: ClosedRun<RunRecord> | null = null;
   setHandler(defineQuery(RUN_QUERY), () => runView(run.record));
+  setHandler(defineQuery(CLOSED_RUN_QUERY), () => closed);
   const output = await run.toEnd();
 
-  await CancellationScope.nonCancellable(async () => {
-    await engine.recordRun({
-      dag: workflowType,
-      codeVersion: plan.codeVersion,
-      startedMs: startTime.getTime(),
-      finishedMs: Date.now(),
-      record: run.record,
-    });
-    setSearchAttributes({ state: run.record.state });
-  });
+  closed = {
+    dag: workflowType,
+    codeVersion: plan.codeVersion,
+    startedMs: startTime.getTime(),
+    finishedMs: Date.now(),
+    record: run.record,
+  };
+  if (recordedByWorker) runs.closed(closed);
+  else await CancellationScope.nonCancellable(() => engine.recordRun(closed));
+  setSearchAttributes({ state: run.record.state });
   if (run.record.state === 'cancelled') throw new CancelledFailure('the run was cancelled');
   if (run.record.state === 'failed') throw runFailure(run.record);
   return output;
@@ -122,32 +142,38 @@ class Run {
     const { state, commands } = fold(this.plan, this.record, event);
     this.record = state;
     setCurrentDetails(taskTable(runView(state)));
+    const starts: StartCommand[] = [];
     for (const command of commands) {
       if (command.kind === 'finish') this.output = command.output;
-      else void tasks.run(() => this.carryOut(tasks, command));
+      else starts.push(command);
     }
+    if (starts.length === 0) return;
+    const startAll = () => starts.forEach((command) => this.carryOut(tasks, command));
+    if (CancellationScope.current() === tasks) startAll();
+    else void tasks.run(async () => startAll());
   }
 
-  private async carryOut(
-    tasks: CancellationScope,
-    { key, input, summary }: Extract<Command, { kind: 'start' }>,
-  ): Promise<void> {
+  /**
+   * Plain `then`, and one scope for all commands of an event: the sandbox keeps a stack trace of every
+   * promise, and for a short task that is what costs.
+   */
+  private carryOut(tasks: CancellationScope, { key, input, summary }: StartCommand): void {
     const task = this.tasks.get(key.task)!; // the fold starts tasks of this plan only
-    try {
-      const output = await execute(task, key.index, input, summary, this.record.planHash);
-      this.apply(tasks, { kind: 'instance_succeeded', key, output, atMs: Date.now() });
-    } catch (error) {
-      this.apply(tasks, {
-        kind: 'instance_failed',
-        key,
-        error: taskError(error),
-        atMs: Date.now(),
-      });
-    }
+    execute(task, key.index, input, summary, this.record.planHash).then(
+      (output) => {
+        this.apply(tasks, { kind: 'instance_succeeded', key, output, atMs: Date.now() });
+      },
+      (thrown: unknown) => {
+        const error = taskError(thrown);
+        this.apply(tasks, { kind: 'instance_failed', key, error, atMs: Date.now() });
+      },
+    );
   }
 }
 
-async function execute(
+type StartCommand = Extract<Command, { kind: 'start' }>;
+
+function execute(
   task: PlanTask,
   index: number,
   input: Json,
@@ -174,8 +200,12 @@ async function execute(
       summary,
     });
   }
-  const child = await startChild(target.type, {
-    workflowId: dagRunId(target.type, partitionOfInput(input)),
+  return runWorkflow(target.type, input, summary);
+}
+
+async function runWorkflow(type: string, input: Json, summary: string): Promise<Json> {
+  const child = await startChild(type, {
+    workflowId: dagRunId(type, partitionOfInput(input)),
     args: [input],
     staticSummary: summary,
   });

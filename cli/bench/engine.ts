@@ -15,6 +15,7 @@ import { activityCatalogue, contractHash } from '../../activities/catalogue.js';
 import { createActivities } from '../../activities/index.js';
 import { installation } from '../../activities/installation.js';
 import { planStore } from '../../activities/plan-store.js';
+import { runRecorder } from '../../activities/run-recorder.js';
 import { homeLayout } from '../../contracts/home.js';
 import { compile } from '../../dag/compile.js';
 import { activities, dag } from '../../dag/declare.js';
@@ -41,8 +42,10 @@ export async function benchEngine(
       connection: await Connection.connect({ address: server.address }),
     });
     const connection = await NativeConnection.connect({ address: server.address });
+    const recorder = runRecorder(layout, client);
     const served = createActivities({
       layout,
+      recorder,
       setupDir: installation.setupDir,
       computeEntry: installation.computeEntry,
       mlflowUrl: 'http://127.0.0.1:9', // no task of the bench trains
@@ -60,6 +63,7 @@ export async function benchEngine(
         taskQueue: 'control',
         activities: served,
         workflowBundle: { codePath: installation.workflowBundle },
+        sinks: recorder.sinks,
       }),
       Worker.create({ connection, taskQueue: 'bench', workflowBundle: peerBundle }),
     ]);
