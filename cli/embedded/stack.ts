@@ -101,7 +101,7 @@ async function serve(
       {
         record: temporal.record,
         restart: async (ports) =>
-          (await startTemporal(layout, installation.temporal, ports)).record,
+          (await startTemporal(layout, installation.temporal, { samePorts: ports })).record,
       },
       {
         record: mlflow.record,
