@@ -1,6 +1,11 @@
 /** The engine against hand-written Temporal workflows, on embedded servers of its own. */
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  makeTelemetryFilterString,
+  Runtime,
+} from '@temporalio/worker';
 import { contractHash } from '../../activities/catalogue.js';
 import type { TaskContext } from '../../contracts/engine.js';
 import { chainPlan, fanPlan } from './engine-plans.js';
@@ -25,7 +30,13 @@ export async function benchEngine(
   pairs: number,
   say: (line: string) => void,
 ): Promise<BenchCase[]> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    // the SDK's core writes its own log to stdout, where the JSON goes
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'ERROR' }) },
+    },
+  });
   const peers = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/bench/hand-written.js', import.meta.url)),
     logger: new DefaultLogger('ERROR'),

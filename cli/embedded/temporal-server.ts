@@ -12,6 +12,12 @@ import { answers, startServer } from './server.js';
  */
 const POLL_RPS = 2_000;
 
+/**
+ * Events that may wait while a workflow task is out. Beyond the default of 100 the server throws the task
+ * away and the run is replayed from its start: a wide fan of short tasks did that several times a run.
+ */
+const BUFFERED_EVENTS = 100_000;
+
 /** What makes the server of a home faster than one with default settings; nothing here costs durability. */
 const TUNING = [
   ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
@@ -19,6 +25,7 @@ const TUNING = [
     '--dynamic-config-value',
     `history.${queue}ProcessorMaxPollRPS=${POLL_RPS}`,
   ]),
+  ...['--dynamic-config-value', `history.maximumBufferedEventsBatch=${BUFFERED_EVENTS}`],
 ];
 
 /**
