@@ -1,6 +1,6 @@
 /** The engine's own activities: plans, records of closed runs, the partition of a schedule's tick. */
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { dagRunId, type ClosedRun, type Rerun } from '../contracts/engine.js';
+import { activityInfo } from '@temporalio/activity';
+import type { ClosedRun, Rerun } from '../contracts/engine.js';
 import type { JsonObject } from '../contracts/json.js';
 import type { RunRecord, TaskRecord } from '../dag/run-record.js';
 import { LATEST } from '../dag/declare.js';
@@ -15,7 +15,6 @@ import type { RunHistory } from './run-history.js';
 export interface EngineDependencies {
   readonly plans: PlanStore;
   readonly history: RunHistory;
-  readonly temporal: Client;
   /** Defaults of DAG parameters in this installation. */
   readonly params: JsonObject;
 }
@@ -31,7 +30,7 @@ export interface ResolvedPlan {
 }
 
 /** The engine's activities over one plan store and one history. */
-export function createEngineActivities({ plans, history, temporal, params }: EngineDependencies) {
+export function createEngineActivities({ plans, history, params }: EngineDependencies) {
   return {
     /**
      * The plan to run, its hash, and all parameters of the run.
@@ -58,9 +57,12 @@ export function createEngineActivities({ plans, history, temporal, params }: Eng
       };
     },
 
-    /** Writes a closed run to `runs` and `task_runs`; the same run again changes nothing. */
+    /** Writes a closed run to `runs` and `task_runs`: for runs that were started by version 0.3.0 and before. */
     async recordRun(run: ClosedRun<RunRecord>): Promise<void> {
-      await history.record(run);
+      const { workflowExecution } = activityInfo();
+      const { workflowId, runId } = workflowExecution!; // started by a workflow
+      const temporalRunId = run.temporalRunId ?? runId;
+      await history.record([{ workflowId, temporalRunId, run }]);
     },
 
     /** What a latest-only task chooses at a run's start: its word, or nothing for an older partition. */
@@ -90,24 +92,10 @@ export function createEngineActivities({ plans, history, temporal, params }: Eng
       const { plan } = await plans.latest(tick.dag);
       const partition = tickPartition(plan.partitions, tick.atMs, plan.schedule?.timeZone);
       if (partition === '') return { partition, recorded: false };
-      const states = await history.states(tick.dag, partition);
-      const recorded =
-        states.includes('success') || (await isCompleted(temporal, dagRunId(tick.dag, partition)));
-      return { partition, recorded };
+      return { partition, recorded: await history.hasSucceeded(tick.dag, partition) };
     },
   };
 }
 
 /** For `proxyActivities` in workflows. */
 export type EngineActivities = ReturnType<typeof createEngineActivities>;
-
-/** Whether the newest run under an id has succeeded; one may stand in Temporal before it is in the tables. */
-async function isCompleted(temporal: Client, workflowId: string): Promise<boolean> {
-  try {
-    const { status } = await temporal.workflow.getHandle(workflowId).describe();
-    return status.name === 'COMPLETED';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
-}

@@ -17,6 +17,7 @@ import { monitoringTasks } from './monitoring.js';
 import { planStore } from './plan-store.js';
 import { reportingTasks } from './reporting.js';
 import { runHistory } from './run-history.js';
+import type { RunRecorder } from './run-recorder.js';
 import { trainingTasks } from './training.js';
 
 /** What the activities of a worker share. */
@@ -25,6 +26,7 @@ export interface ActivityDependencies {
   readonly compute: Compute;
   readonly mlflow: MlflowClient;
   readonly temporal: Client;
+  readonly recorder: RunRecorder;
 }
 
 /** What a worker is told when it starts; paths are absolute. */
@@ -35,6 +37,8 @@ export interface WorkerSetting {
   readonly computeEntry: string;
   readonly mlflowUrl: string;
   readonly temporal: Client;
+  /** Of this home; its sinks belong to the worker that serves workflows. */
+  readonly recorder: RunRecorder;
   /** Defaults of DAG parameters: where the input lies, which preset. @default none */
   readonly params?: JsonObject;
   /** The newest plan of each DAG, by id. */
@@ -45,17 +49,17 @@ type Activity = (...args: never[]) => Promise<unknown>;
 
 /** The activities of one worker, by name. */
 export function createActivities(setting: WorkerSetting): Record<string, Activity> {
-  const { layout, setupDir, computeEntry, mlflowUrl, temporal, plans } = setting;
+  const { layout, setupDir, computeEntry, mlflowUrl, temporal, recorder, plans } = setting;
   const dependencies: ActivityDependencies = {
     layout,
     temporal,
+    recorder,
     compute: createCompute({ layout, setupDir, entry: computeEntry }),
     mlflow: new MlflowClient({ baseUrl: mlflowUrl }),
   };
   const engine = createEngineActivities({
     plans: planStore(layout.plans, plans),
     history: runHistory(layout, temporal),
-    temporal,
     params: setting.params ?? {},
   });
   return {

@@ -1,8 +1,7 @@
 /** Closed runs in our own tables: Temporal forgets them, we do not. */
 import { join } from 'node:path';
-import type { Client } from '@temporalio/client';
-import { activityInfo } from '@temporalio/activity';
-import type { ClosedRun } from '../contracts/engine.js';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { dagRunId, type ClosedRun } from '../contracts/engine.js';
 import type { HomeLayout } from '../contracts/home.js';
 import type { Json } from '../contracts/json.js';
 import type { TaskState } from '../contracts/states.js';
@@ -15,12 +14,21 @@ import { queryIfPresent } from '../feature-store/query-tables.js';
 import { localBlobStore, type BlobStore } from '../payloads/blob-store.js';
 import { shortenJson } from '../payloads/reference.js';
 
+/** A closed run, and which execution it was. */
+export interface ClosedExecution {
+  readonly workflowId: string;
+  readonly temporalRunId: string;
+  readonly run: ClosedRun<RunRecord>;
+}
+
 /** Closed runs of one home. */
 export interface RunHistory {
-  /** Writes a closed run once, however often it is told of it. */
-  record(run: ClosedRun<RunRecord>): Promise<void>;
-  /** States of the closed runs of a partition, in no order. */
-  states(dag: string, partition: string): Promise<string[]>;
+  /** Writes closed runs, each once, however often it is told of it. */
+  record(runs: readonly ClosedExecution[]): Promise<void>;
+  /** Temporal's run ids of the recorded runs. */
+  recorded(): Promise<Set<string>>;
+  /** Whether a run of the DAG has succeeded for the partition, be it recorded yet or not. */
+  hasSucceeded(dag: string, partition: string): Promise<boolean>;
   /**
    * Tasks of a closed run.
    *
@@ -32,39 +40,45 @@ export interface RunHistory {
 /** The history of one home. */
 export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
   const payloads = localBlobStore(layout.payloads);
+  async function recordOne(db: FeatureDb, execution: ClosedExecution): Promise<void> {
+    const { workflowId, temporalRunId } = execution;
+    const tries = await triesByActivity(temporal, execution);
+    const request = {
+      db,
+      tablesRoot: layout.tables,
+      stagingDir: join(layout.staging, 'runs'),
+      txn: { appId: `run/${workflowId}/${temporalRunId}`, version: 1 },
+    };
+    const tasks = await withoutLarge(payloads, taskRows(execution, tries), ['input', 'output']);
+    await appendRows({ ...request, schema: TASK_RUNS, rows: tasks });
+    const rows = await withoutLarge(payloads, [runRow(execution)], ['params']);
+    await appendRows({ ...request, schema: RUNS, rows });
+  }
+
   return {
-    async record(run) {
-      const { workflowExecution } = activityInfo();
-      const { workflowId, runId: execution } = workflowExecution!; // started by a workflow
-      const runId = run.temporalRunId ?? execution;
-      const tries = await triesByActivity(temporal, workflowId, runId);
+    async record(runs) {
       const db = await FeatureDb.open({ threads: 1 });
-      const request = {
-        db,
-        tablesRoot: layout.tables,
-        stagingDir: join(layout.staging, 'runs'),
-        txn: { appId: `run/${workflowId}/${runId}`, version: 1 },
-      };
       try {
-        const tasks = await withoutLarge(payloads, taskRows(run, runId, tries), [
-          'input',
-          'output',
-        ]);
-        await appendRows({ ...request, schema: TASK_RUNS, rows: tasks });
-        const runs = await withoutLarge(payloads, [runRow(run, runId)], ['params']);
-        await appendRows({ ...request, schema: RUNS, rows: runs });
+        for (const run of runs) await recordOne(db, run);
       } finally {
         db.close();
       }
     },
 
-    async states(dag, partition) {
+    async recorded() {
+      const sql = 'SELECT temporal_run_id FROM runs';
+      const rows = await queryIfPresent(layout.tables, RUNS.name, sql);
+      return new Set(rows.map((row) => String(row['temporal_run_id'])));
+    },
+
+    async hasSucceeded(dag, partition) {
+      if ((await lastStatus(temporal, dagRunId(dag, partition))) === 'COMPLETED') return true;
       const rows = await queryIfPresent(
         layout.tables,
         RUNS.name,
-        `SELECT state FROM runs WHERE dag = ${quote(dag)} AND partition = ${quote(partition)}`,
+        `SELECT state FROM runs WHERE state = 'success' AND dag = ${quote(dag)} AND partition = ${quote(partition)} LIMIT 1`,
       );
-      return rows.map((row) => String(row['state']));
+      return rows.length > 0;
     },
 
     async tasks(temporalRunId) {
@@ -128,9 +142,19 @@ function taskRecord(rows: readonly Readonly<Record<string, unknown>>[]): TaskRec
   };
 }
 
+/** Temporal's word for the newest execution under an id, undefined when it knows none any more. */
+async function lastStatus(temporal: Client, workflowId: string): Promise<string | undefined> {
+  try {
+    return (await temporal.workflow.getHandle(workflowId).describe()).status.name;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
 type Row = Readonly<Record<string, AppendValue>>;
 
-function runRow(run: ClosedRun<RunRecord>, temporalRunId: string): Row {
+function runRow({ run, temporalRunId }: ClosedExecution): Row {
   const { record } = run;
   return {
     dag: run.dag,
@@ -147,8 +171,7 @@ function runRow(run: ClosedRun<RunRecord>, temporalRunId: string): Row {
 }
 
 function taskRows(
-  { record }: ClosedRun<RunRecord>,
-  temporalRunId: string,
+  { run: { record }, temporalRunId }: ClosedExecution,
   tries: ReadonlyMap<string, number>,
 ): Row[] {
   const time = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
@@ -196,10 +219,9 @@ function withoutLarge(
 /** How often each activity was tried; the server knows, the workflow does not. */
 async function triesByActivity(
   temporal: Client,
-  workflowId: string,
-  runId: string,
+  { workflowId, temporalRunId }: ClosedExecution,
 ): Promise<Map<string, number>> {
-  const { events } = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+  const { events } = await temporal.workflow.getHandle(workflowId, temporalRunId).fetchHistory();
   const ids = new Map(
     (events ?? []).flatMap((event) => {
       const scheduled = event.activityTaskScheduledEventAttributes;

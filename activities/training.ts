@@ -31,7 +31,7 @@ import { succeededPartitions, usableWeeks } from './judged-weeks.js';
 
 /** The tasks that train, register, score and compare. */
 export function trainingTasks(dependencies: ActivityDependencies) {
-  const { layout, compute, mlflow } = dependencies;
+  const { layout, compute, mlflow, recorder } = dependencies;
   const { tables: tablesRoot } = layout;
 
   /** A run that says what went in: rows, plan, settings. */
@@ -114,6 +114,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       const champion = await findChampion(mlflow, ENSEMBLE);
       if (champion !== undefined) {
         const known = newestWeek(await splitOf(mlflow, champion));
+        await recorder.catchUp(); // a monitor may have ended a moment ago
         const judged = await succeededPartitions(layout, monitor.type);
         const watch = usable.filter((week) => week > known && !judged.has(week));
         const first = await mlflow.models.getVersion(ENSEMBLE, '1');

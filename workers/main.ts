@@ -11,15 +11,17 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
 import { compiledPlans } from '../activities/compiled-plans.js';
 import { createActivities } from '../activities/index.js';
+import { runRecorder } from '../activities/run-recorder.js';
 import { homeLayout } from '../contracts/home.js';
 import type { Json, JsonObject } from '../contracts/json.js';
 import { QUEUES, type Queue } from '../contracts/queues.js';
 import { dataConverter } from '../payloads/payload-codec.js';
 import { temporalConfig } from '../temporal.config.js';
 import { installation } from '../activities/installation.js';
+import type { RunSinks } from '../workflows/run-sinks.js';
 
 const { values: options } = parseArgs({
   options: {
@@ -31,6 +33,9 @@ const { values: options } = parseArgs({
     queues: { type: 'string', default: QUEUES.join(',') },
   },
 });
+
+/** How often the worker looks for closed runs that are not in the tables. */
+const CATCH_UP_MS = 600_000;
 
 /** Activities at a time; compute children have a core each. */
 const SLOTS: Record<Queue, number> = { control: 100, io: 8, cpu: cpus().length, triggers: 1 };
@@ -46,16 +51,19 @@ async function main(): Promise<void> {
   const layout = homeLayout(required('home'));
   const { connection: address, namespace } = temporalConfig(options.temporal);
   const converter = dataConverter(layout);
+  const temporal = new Client({
+    connection: await Connection.connect(address),
+    namespace,
+    dataConverter: converter,
+  });
+  const recorder = runRecorder(layout, temporal);
   const activities = createActivities({
     layout,
+    recorder,
     setupDir: installation.setupDir,
     computeEntry: installation.computeEntry,
     mlflowUrl: required('mlflow'),
-    temporal: new Client({
-      connection: await Connection.connect(address),
-      namespace,
-      dataConverter: converter,
-    }),
+    temporal,
     params: { preset: await defaultPreset(), ...givenParams() },
     plans: compiledPlans(),
   });
@@ -74,6 +82,7 @@ async function main(): Promise<void> {
       shutdownGraceTime: '3s',
       ...(WORKFLOW_QUEUES.includes(queue) && {
         workflowBundle: { codePath: installation.workflowBundle },
+        sinks: recorder.sinks satisfies InjectedSinks<RunSinks>,
       }),
     });
   const workers = await Promise.all(options.queues.split(',').map(create));
@@ -81,7 +90,13 @@ async function main(): Promise<void> {
     void create(serve).then((worker) => worker.run(), fail);
   });
   process.send?.('ready');
+  const catchUp = (): void => {
+    recorder.catchUp().catch((error: unknown) => console.error(error)); // the next look will do
+  };
+  catchUp();
+  setInterval(catchUp, CATCH_UP_MS);
   await Promise.all(workers.map((worker) => worker.run()));
+  await recorder.settled();
   process.exit(0);
 }
 

@@ -23,21 +23,22 @@ export type RunOfTask = Pick<TaskContext, 'planHash' | 'dagRunId' | 'temporalRun
 const SKIP_CODE = 'TASK_SKIPPED';
 
 /** Runs an instance to its end; never throws. */
-export async function executeTask(
+export function executeTask(
   task: PlanTask,
   index: number,
   { input, summary }: { input: Json; summary: string },
   run: RunOfTask,
 ): Promise<InstanceEnd> {
-  try {
-    return { state: 'success', output: await execute(task, index, input, summary, run) };
-  } catch (error) {
-    const why = taskError(error);
-    return { state: why.code === SKIP_CODE ? 'skipped' : 'failed', error: why };
-  }
+  return execute(task, index, input, summary, run).then(
+    (output) => ({ state: 'success', output }),
+    (thrown: unknown) => {
+      const error = taskError(thrown);
+      return { state: error.code === SKIP_CODE ? 'skipped' : 'failed', error };
+    },
+  );
 }
 
-async function execute(
+function execute(
   task: PlanTask,
   index: number,
   input: Json,
@@ -48,20 +49,23 @@ async function execute(
   switch (target.kind) {
     case 'activity':
       return executeActivity(target, instanceName(task, index), input, summary, run);
-    case 'workflow': {
-      const child = await startChild(target.type, {
-        workflowId: dagRunId(target.type, partitionOfInput(input)),
-        args: [input],
-        staticSummary: summary,
-      });
-      return (await child.result()) as Json; // a workflow's result came through JSON
-    }
+    case 'workflow':
+      return runWorkflow(target.type, input, summary);
     case 'inline':
-      return input;
+      return Promise.resolve(input);
     case 'approval':
     case 'latest_only':
       throw new Error(`${task.id} is not an activity or a workflow`);
   }
+}
+
+async function runWorkflow(type: string, input: Json, summary: string): Promise<Json> {
+  const child = await startChild(type, {
+    workflowId: dagRunId(type, partitionOfInput(input)),
+    args: [input],
+    staticSummary: summary,
+  });
+  return (await child.result()) as Json; // a workflow's result came through JSON
 }
 
 function executeActivity(

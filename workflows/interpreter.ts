@@ -14,7 +14,10 @@ import {
   defineUpdate,
   executeChild,
   isCancellation,
+  patched,
   proxyActivities,
+  proxyLocalActivities,
+  proxySinks,
   setCurrentDetails,
   setHandler,
   sleep,
@@ -34,10 +37,12 @@ import {
   RUN_QUERY,
   type Approval,
   type Choice,
+  type ClosedRun,
   type Mark,
   type Notice,
   type RunInput,
 } from '../contracts/engine.js';
+import { CLOSED_RUN_QUERY } from '../contracts/closed-run.js';
 import type { Json } from '../contracts/json.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/queues.js';
 import { BATCH_SIZE, fold, type Command, type RunEvent } from '../dag/fold.js';
@@ -59,12 +64,24 @@ import {
 import { runView, taskTable } from '../dag/run-view.js';
 import { executeTask, taskError, type RunOfTask } from './execute-task.js';
 import type { mapBatch } from './map-batch.js';
+import type { RunSinks } from './run-sinks.js';
 
 const engine = proxyActivities<EngineActivities & CallbackActivities & AssetActivities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: '15s', // a dead worker is noticed within this
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
+
+/** Reading a plan takes less than a hop through a task queue. */
+const local = proxyLocalActivities<EngineActivities>({
+  startToCloseTimeout: '1 minute',
+  retry: { initialInterval: '500ms', maximumInterval: '30s' },
+});
+
+const { runs } = proxySinks<RunSinks>();
+
+/** Runs of 0.3.0 resolve their plan by a queue, and record themselves before they end. */
+const RECORDED_BY_WORKER = 'recorded-by-worker';
 
 /**
  * The run continues as new when the server suggests it (at 4,096 events) and nothing is under way; from
@@ -80,7 +97,8 @@ const TOO_LONG_HISTORY = 10_000;
 export async function interpret(input: RunInput = {}, carried?: RunRecord): Promise<Json> {
   const { workflowId, workflowType } = workflowInfo();
   const partition = input.partition ?? partitionOf(workflowId);
-  const resolved = await engine.resolvePlan({
+  const recordedByWorker = patched(RECORDED_BY_WORKER);
+  const resolved = await (recordedByWorker ? local : engine).resolvePlan({
     dag: workflowType,
     planHash: input.planHash ?? null,
     params: input.params ?? {},
@@ -91,6 +109,8 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
   setSearchAttributes({ dag: workflowType, partition, planHash, state: 'running' });
 
   const start = newRun(plan, { dagRunId: workflowId, planHash, partition, params }, resolved.kept);
+  let closed: ClosedRun<RunRecord> | null = null;
+  setHandler(defineQuery(CLOSED_RUN_QUERY), () => closed);
   // asked for here, where a cancel arrives; the run itself must live on to end its tasks
   const cancelled = CancellationScope.current().cancelRequested;
   return CancellationScope.nonCancellable(async () => {
@@ -100,7 +120,7 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
       await condition(allHandlersFinished);
       return continueAsNew<typeof interpret>({ ...input, planHash }, run.record);
     }
-    await engine.recordRun({
+    closed = {
       dag: workflowType,
       codeVersion: plan.codeVersion,
       startedMs: run.record.startedMs,
@@ -108,7 +128,9 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
       temporalRunId: run.identity.temporalRunId,
       ...(input.rerun !== undefined && { rerunOf: input.rerun.of }),
       record: run.record,
-    });
+    };
+    if (recordedByWorker) runs.closed(closed);
+    else await engine.recordRun(closed);
     setSearchAttributes({ state: run.record.state });
     await condition(allHandlersFinished);
     if (run.record.state === 'cancelled') throw new CancelledFailure('the run was cancelled');
@@ -218,7 +240,7 @@ class Run {
         return this.begin(command.key.task, () => this.startOne(command.key));
       case 'start_batch':
         if (this.isFull(command.task)) return;
-        return this.begin(command.task, () => this.startBatch(command));
+        return this.begin(command.task, () => void this.startBatch(command));
       case 'cancel':
         return this.scopes.get(command.task)?.cancel();
       case 'task_ended': {
@@ -245,33 +267,41 @@ class Run {
     return this.parked;
   }
 
-  /** Work of a task in a scope of its own, which a cancel of the task ends. */
-  private begin(task: string, work: () => Promise<void>): void {
+  /**
+   * Starts work of a task in the task's own scope, which a cancel of the task ends. Promises are few
+   * here and in what is started, for the sandbox keeps a stack trace of each: in a fan of short tasks
+   * that is what costs.
+   */
+  private begin(task: string, start: () => void): void {
     let scope = this.scopes.get(task);
     if (scope === undefined) {
       // not a child of the scope in which its upstream task ended, which may be a cancelled one
       scope = new CancellationScope({ cancellable: true, parent: this.root });
       this.scopes.set(task, scope);
     }
-    void scope.run(work);
+    if (CancellationScope.current() === scope) start();
+    else void scope.run(() => Promise.resolve(start()));
   }
 
-  private async startOne(key: InstanceKey): Promise<void> {
+  private startOne(key: InstanceKey): void {
     const task = this.task(key.task);
     const instance = this.record.tasks[key.task]!.instances[key.index]!; // the fold has just started it
     const { target } = task;
-    let end: InstanceEnd;
+    const ended = (end: InstanceEnd): void => {
+      if (target.kind !== 'approval') this.working -= 1;
+      this.apply({ kind: 'instances_ended', ends: [{ key, end }], atMs: Date.now() });
+    };
     if (target.kind === 'approval') {
-      end = await this.awaitChoice(key.task, target, instance.startedMs ?? Date.now());
-    } else {
-      this.working += 1;
-      end =
-        target.kind === 'latest_only'
-          ? await this.isLatest()
-          : await executeTask(task, key.index, instance, this.identity);
-      this.working -= 1;
+      const askedMs = instance.startedMs ?? Date.now();
+      void this.awaitChoice(key.task, target, askedMs).then(ended);
+      return;
     }
-    this.apply({ kind: 'instances_ended', ends: [{ key, end }], atMs: Date.now() });
+    this.working += 1;
+    const work =
+      target.kind === 'latest_only'
+        ? this.isLatest()
+        : executeTask(task, key.index, instance, this.identity);
+    void work.then(ended);
   }
 
   private async startBatch(batch: Extract<Command, { kind: 'start_batch' }>): Promise<void> {

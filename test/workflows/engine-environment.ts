@@ -17,6 +17,7 @@ import { checkedActivities, type TaskCode } from '../../activities/checked.js';
 import { createActivities } from '../../activities/index.js';
 import { installation } from '../../activities/installation.js';
 import { planStore } from '../../activities/plan-store.js';
+import { runRecorder, type RunRecorder } from '../../activities/run-recorder.js';
 import { homeLayout, type HomeLayout } from '../../contracts/home.js';
 import type { Json, JsonObject } from '../../contracts/json.js';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../contracts/queues.js';
@@ -30,6 +31,7 @@ import { dataConverter } from '../../payloads/payload-codec.js';
 export interface EngineEnvironment {
   readonly server: TestWorkflowEnvironment;
   readonly layout: HomeLayout;
+  readonly recorder: RunRecorder;
   /** Starts a run of a DAG under its id. */
   start(type: string, workflowId: string, input?: JsonObject): Promise<WorkflowHandle>;
   /** Writes a plan to the home's store; returns its hash. */
@@ -100,9 +102,11 @@ export async function startEngine({
       },
     }),
   ]);
+  const recorder = runRecorder(home, server.client);
   const activities = {
     ...createActivities({
       layout: home,
+      recorder,
       setupDir: installation.setupDir,
       computeEntry: installation.computeEntry,
       mlflowUrl: 'http://127.0.0.1:9', // no task of these tests asks the registry
@@ -123,7 +127,10 @@ export async function startEngine({
           maxHeartbeatThrottleInterval: '2s',
           defaultHeartbeatThrottleInterval: '2s',
           shutdownGraceTime: '1s',
-          ...((taskQueue === 'control' || taskQueue === 'triggers') && { workflowBundle: bundle }),
+          ...((taskQueue === 'control' || taskQueue === 'triggers') && {
+            workflowBundle: bundle,
+            sinks: recorder.sinks,
+          }),
         }),
       ),
     );
@@ -138,10 +145,12 @@ export async function startEngine({
   return {
     server,
     layout: home,
+    recorder,
     start: (type, workflowId, input = {}) =>
       server.client.workflow.start(type, { workflowId, taskQueue: 'control', args: [input] }),
     storePlan: (plan) => planStore(home.plans, plans).write(plan),
     async rows(sql) {
+      await recorder.settled();
       if ((await tableNames(home.tables)).length === 0) return [];
       const db = await FeatureDb.open({ threads: 1 });
       try {
@@ -156,6 +165,7 @@ export async function startEngine({
     },
     async stop() {
       await stopWorkers();
+      await recorder.settled();
       await server.teardown();
       await rm(home.home, { recursive: true, force: true });
     },

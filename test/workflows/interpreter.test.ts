@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
@@ -249,6 +249,21 @@ test('a closed run is recorded once, with plan, code version and times', async (
   expect(more).toEqual([]);
   expect(row).toMatchObject({ dag: 'chain', partition: '2022-W30', code_version: 'test' });
   expect(existsSync(join(layout.plans, `${String(row?.['plan_hash'])}.json`))).toBe(true);
+});
+
+test('a run that closed while nobody listened is recorded later, from its history', async () => {
+  await (await engine.start('chain', 'chain/2022-W31')).result();
+  const rows = async () => [await runRows('chain/2022-W31'), await taskRows('chain/2022-W31')];
+  const recorded = await rows();
+  for (const table of ['runs', 'task_runs'])
+    await rm(join(layout.tables, table), { recursive: true });
+  await vi.waitFor(
+    async () => {
+      await engine.recorder.catchUp(); // the list of closed runs may be a moment behind
+      expect(await rows()).toEqual(recorded);
+    },
+    { timeout: 10_000 },
+  );
 });
 
 function fault(code: 'FLOW_FILE_DAMAGED' | 'MLFLOW_HTTP'): PipelineError {

@@ -128,9 +128,10 @@ async function report(
   scores: readonly DriftScore[],
   { rows = 5_000 } = {},
 ): Promise<void> {
-  const { layout, server } = engine;
+  const { layout, server, recorder } = engine;
   const tasks = monitoringTasks({
     layout,
+    recorder,
     temporal: server.client,
     mlflow: new MlflowClient({ baseUrl: 'http://127.0.0.1:9' }), // this task does not ask it
     compute: createCompute({ layout, setupDir: installation.setupDir, entry: 'none' }),

@@ -1,0 +1,101 @@
+/**
+ * Closed runs on their way into the tables. Temporal's history is the record of a run; `runs` and
+ * `task_runs` are made from it when the run is over, so that no run waits for them.
+ */
+import type { Client } from '@temporalio/client';
+import { CLOSED_RUN_QUERY } from '../contracts/closed-run.js';
+import type { ClosedRun } from '../contracts/engine.js';
+import type { HomeLayout } from '../contracts/home.js';
+import { SEARCH_ATTRIBUTES } from '../contracts/queues.js';
+import type { RunRecord } from '../dag/run-record.js';
+import { runHistory, type ClosedExecution } from './run-history.js';
+
+/** Writes closed runs to the tables of a home, in the background. */
+export interface RunRecorder {
+  /** For a worker that serves workflows: through these the interpreter tells of each run's end. */
+  readonly sinks: {
+    readonly runs: {
+      readonly closed: {
+        fn(execution: { workflowId: string; runId: string }, run: ClosedRun<RunRecord>): void;
+        readonly callDuringReplay: false;
+      };
+    };
+  };
+  /** Writes the runs that closed while nobody listened. Resolves when all are in the tables. */
+  catchUp(): Promise<void>;
+  /** Resolves when all that was heard of is in the tables, or has failed and is left to `catchUp`. */
+  settled(): Promise<void>;
+}
+
+/**
+ * The recorder of one home.
+ *
+ * @param say hears of runs that could not be written
+ */
+export function runRecorder(
+  layout: HomeLayout,
+  temporal: Client,
+  say: (line: string) => void = console.error,
+): RunRecorder {
+  const history = runHistory(layout, temporal);
+  let waiting: ClosedExecution[] = [];
+  let writing: Promise<void> | undefined;
+
+  /** Runs that close during a write are written next. */
+  async function writeAll(): Promise<void> {
+    while (waiting.length > 0) {
+      const taken = waiting;
+      waiting = [];
+      await history.record(taken).catch((error: unknown) => sayNotRecorded(taken, error));
+    }
+    writing = undefined;
+  }
+
+  function take(closed: ClosedExecution): void {
+    waiting.push(closed);
+    writing ??= writeAll();
+  }
+
+  /** Asks a closed run what it was; the answer is worked out from its history. */
+  async function ask(workflowId: string, temporalRunId: string): Promise<void> {
+    try {
+      const handle = temporal.workflow.getHandle(workflowId, temporalRunId);
+      const run = await handle.query<ClosedRun<RunRecord> | null>(CLOSED_RUN_QUERY);
+      if (run !== null) take({ workflowId, temporalRunId, run });
+    } catch (error) {
+      sayNotRecorded([{ workflowId }], error);
+    }
+  }
+
+  function sayNotRecorded(runs: readonly { workflowId: string }[], error: unknown): void {
+    const ids = runs.map(({ workflowId }) => workflowId).join(', ');
+    say(`${ids}: not recorded yet: ${error instanceof Error ? error.message : String(error)}`);
+  }
+
+  const settled = async (): Promise<void> => writing;
+
+  return {
+    settled,
+    sinks: {
+      runs: {
+        closed: {
+          fn: ({ workflowId, runId }, run) =>
+            take({ workflowId, temporalRunId: run.temporalRunId ?? runId, run }),
+          callDuringReplay: false,
+        },
+      },
+    },
+
+    async catchUp() {
+      await settled();
+      const recorded = await history.recorded();
+      for await (const { workflowId, runId } of temporal.workflow.list({ query: CLOSED_RUNS })) {
+        if (!recorded.has(runId)) await ask(workflowId, runId);
+      }
+      await settled();
+    },
+  };
+}
+
+/** Runs of DAGs that came to an end of their own; one that was terminated has no record. */
+const CLOSED_RUNS = `${SEARCH_ATTRIBUTES.dag} IS NOT NULL AND ExecutionStatus IN ('Completed', 'Failed', 'Canceled')`;
