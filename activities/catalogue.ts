@@ -2,15 +2,10 @@
 import { z } from 'zod';
 import { taskContracts, type TaskName } from '../contracts/schemas/tasks.js';
 import type { ActivityCatalogue } from '../dag/compile.js';
-import { hashJson, type RetryRule } from '../dag/plan.js';
+import { DEFAULT_RETRY, hashJson, type RetryRule } from '../dag/plan.js';
 
 /** Doubling from one second to a minute: five tries within half a minute, enough for a restarted server. */
-const RETRY: RetryRule = {
-  maximumAttempts: 5,
-  initialIntervalMs: 1_000,
-  backoffCoefficient: 2,
-  maximumIntervalMs: 60_000,
-};
+const RETRY: RetryRule = { ...DEFAULT_RETRY, maximumAttempts: 5 };
 
 /** The catalogue of this code. */
 export function activityCatalogue(): ActivityCatalogue {

@@ -2,10 +2,10 @@
  * The border of every task: input and output are held against the task's schema, the contract against
  * the plan's, and what is thrown becomes a Temporal failure with code, place and mend.
  */
-import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
+import { activityInfo, ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import type { z } from 'zod';
 import { ERROR_CODES, PipelineError, type ErrorCode } from '../contracts/errors.js';
-import type { TaskContext } from '../contracts/engine.js';
+import type { RetryByCode, TaskContext } from '../contracts/engine.js';
 import { taskContracts, type TaskName, type Tasks } from '../contracts/schemas/tasks.js';
 import { contractHash } from './catalogue.js';
 import { withHeartbeats } from './heartbeats.js';
@@ -48,7 +48,7 @@ function checked(name: TaskName, code: UntypedCode): UntypedCode {
       const result = await withHeartbeats(() => code(parsed, run));
       return parse(name, 'TASK_OUTPUT_INVALID', output, result);
     } catch (error) {
-      throw toFailure(error);
+      throw withNextTry(toFailure(error), run.retry);
     }
   };
 }
@@ -63,6 +63,30 @@ function parse(name: TaskName, code: ErrorCode, schema: z.ZodType, value: unknow
     code,
     found: `${name} ${faults.join('; ')}`,
     fix: 'correct the edge in the DAG that feeds this value, or the schema in contracts/schemas/tasks.ts',
+  });
+}
+
+/**
+ * A failure that says whether and when its task is tried again, where the error's code or chance decides.
+ *
+ * @see https://docs.temporal.io/retry-policies: `nextRetryDelay` overrides the policy's interval
+ */
+function withNextTry(failure: unknown, retry: RetryByCode | undefined): unknown {
+  if (retry === undefined || failure instanceof CancelledFailure) return failure;
+  const known = failure instanceof ApplicationFailure ? failure : undefined;
+  const code = known?.type ?? 'INTERNAL';
+  const { attempt } = activityInfo();
+  const message = failure instanceof Error ? failure.message : String(failure);
+  const tries = retry.attemptsByCode[code] ?? retry.maximumAttempts;
+  const wait = retry.initialIntervalMs * retry.backoffCoefficient ** (attempt - 1);
+  const factor = 1 + retry.jitter * (2 * Math.random() - 1);
+  return ApplicationFailure.create({
+    message,
+    type: code,
+    nonRetryable: (known?.nonRetryable ?? false) || (tries > 0 && attempt >= tries),
+    nextRetryDelay: Math.round(Math.min(wait, retry.maximumIntervalMs) * factor),
+    details: known?.details ?? [],
+    ...(failure instanceof Error && { cause: failure }),
   });
 }
 

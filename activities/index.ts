@@ -4,6 +4,8 @@ import type { JsonObject } from '../contracts/json.js';
 import type { HomeLayout } from '../contracts/home.js';
 import type { Plan } from '../dag/plan.js';
 import { MlflowClient } from '../models/registry/mlflow-client.js';
+import { createAssetActivities } from './assets.js';
+import { createCallbackActivities } from './callbacks.js';
 import { createBackfillActivities } from './backfill.js';
 import { checkedActivities, toFailure } from './checked.js';
 import { createCompute, type Compute } from './compute.js';
@@ -53,10 +55,13 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
   const engine = createEngineActivities({
     plans: planStore(layout.plans, plans),
     history: runHistory(layout, temporal),
+    temporal,
     params: setting.params ?? {},
   });
   return {
     ...withCodes(engine),
+    ...withCodes(createAssetActivities({ temporal, plans })),
+    ...withCodes(createCallbackActivities({ layout })),
     ...withCodes(
       createBackfillActivities({ layout, temporal, plans, params: setting.params ?? {} }),
     ),

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
-import { hashJson, planHash, type Plan } from '../dag/plan.js';
+import { hashJson, planHash, readPlan, type Plan, type PlanDocument } from '../dag/plan.js';
 
 /** Plans by hash. */
 export interface PlanStore {
@@ -63,8 +63,8 @@ export function planStore(folder: string, compiled: ReadonlyMap<string, Plan>): 
           { cause },
         );
       }
-      const plan = JSON.parse(text) as Plan; // its hash is checked next
-      if (hashJson(plan) === hash) return plan;
+      const document = JSON.parse(text) as PlanDocument; // its hash is checked next
+      if (hashJson(document) === hash) return readPlan(document);
       throw new PipelineError({
         code: 'PLAN_NOT_FOUND',
         file: fileOf(hash),

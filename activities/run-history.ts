@@ -4,11 +4,16 @@ import type { Client } from '@temporalio/client';
 import { activityInfo } from '@temporalio/activity';
 import type { ClosedRun } from '../contracts/engine.js';
 import type { HomeLayout } from '../contracts/home.js';
-import type { RunRecord } from '../dag/fold.js';
+import type { Json } from '../contracts/json.js';
+import type { TaskState } from '../contracts/states.js';
+import { PipelineError } from '../contracts/errors.js';
+import type { Instance, RunRecord, TaskRecord } from '../dag/run-record.js';
 import { appendRows, type AppendValue } from '../feature-store/append-rows.js';
 import { FeatureDb, quote } from '../feature-store/duckdb.js';
 import { RUNS, TASK_RUNS } from '../feature-store/engine-tables.js';
 import { queryIfPresent } from '../feature-store/query-tables.js';
+import { localBlobStore, type BlobStore } from '../payloads/blob-store.js';
+import { shortenJson } from '../payloads/reference.js';
 
 /** Closed runs of one home. */
 export interface RunHistory {
@@ -16,10 +21,17 @@ export interface RunHistory {
   record(run: ClosedRun<RunRecord>): Promise<void>;
   /** States of the closed runs of a partition, in no order. */
   states(dag: string, partition: string): Promise<string[]>;
+  /**
+   * Tasks of a closed run.
+   *
+   * @throws PipelineError RUN_UNKNOWN
+   */
+  tasks(temporalRunId: string): Promise<{ [task: string]: TaskRecord }>;
 }
 
 /** The history of one home. */
 export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
+  const payloads = localBlobStore(layout.payloads);
   return {
     async record(run) {
       const { workflowExecution } = activityInfo();
@@ -33,8 +45,13 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
         txn: { appId: `run/${workflowId}/${runId}`, version: 1 },
       };
       try {
-        await appendRows({ ...request, schema: TASK_RUNS, rows: taskRows(run, runId, tries) });
-        await appendRows({ ...request, schema: RUNS, rows: [runRow(run, runId)] });
+        const tasks = await withoutLarge(payloads, taskRows(run, runId, tries), [
+          'input',
+          'output',
+        ]);
+        await appendRows({ ...request, schema: TASK_RUNS, rows: tasks });
+        const runs = await withoutLarge(payloads, [runRow(run, runId)], ['params']);
+        await appendRows({ ...request, schema: RUNS, rows: runs });
       } finally {
         db.close();
       }
@@ -48,6 +65,65 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
       );
       return rows.map((row) => String(row['state']));
     },
+
+    async tasks(temporalRunId) {
+      const rows = await queryIfPresent(
+        layout.tables,
+        RUNS.name,
+        `SELECT task, state, reason, tries, input, output, epoch_ms(started_at) AS started,
+           epoch_ms(finished_at) AS finished
+         FROM task_runs WHERE temporal_run_id = ${quote(temporalRunId)} ORDER BY task, map_index`,
+      );
+      if (rows.length === 0) {
+        throw new PipelineError({
+          code: 'RUN_UNKNOWN',
+          found: `no closed run ${temporalRunId} in this home`,
+          fix: 'see `sentinel runs list`',
+        });
+      }
+      const tasks = [...new Set(rows.map((row) => String(row['task'])))];
+      return Object.fromEntries(
+        tasks.map((task) => [task, taskRecord(rows.filter((row) => row['task'] === task))]),
+      );
+    },
+  };
+}
+
+/** The record of a task as its rows tell it, one row for each instance. */
+function taskRecord(rows: readonly Readonly<Record<string, unknown>>[]): TaskRecord {
+  const number = (value: unknown): number | null => (value === null ? null : Number(value));
+  const json = (value: unknown): Json =>
+    typeof value === 'string' ? (JSON.parse(value) as Json) : null; // written by `taskRows`
+  const [first] = rows;
+  if (first === undefined || Number(first['tries']) === 0) {
+    return {
+      state: first?.['state'] as TaskState, // written by `taskRows`
+      reason: String(first?.['reason']),
+      startedMs: null,
+      finishedMs: number(first?.['finished']),
+      instances: [],
+    };
+  }
+  const instances = rows.map((row): Instance => {
+    const message = String(row['reason']);
+    return {
+      state: row['state'] as Instance['state'], // written by `taskRows`
+      input: json(row['input']),
+      output: json(row['output']),
+      error: message === '' ? null : { code: message.split(/[ :]/)[0] ?? 'INTERNAL', message },
+      summary: '',
+      startedMs: number(row['started']),
+      finishedMs: number(row['finished']),
+    };
+  });
+  const failed = instances.filter(({ state }) => state === 'failed');
+  const skipped = instances.every(({ state }) => state === 'skipped');
+  return {
+    state: failed.length > 0 ? 'failed' : skipped ? 'skipped' : 'success',
+    reason: failed[0]?.error?.message ?? '',
+    startedMs: Math.min(...instances.map(({ startedMs }) => startedMs ?? Infinity)),
+    finishedMs: Math.max(...instances.map(({ finishedMs }) => finishedMs ?? 0)),
+    instances,
   };
 }
 
@@ -95,6 +171,24 @@ function taskRows(
         finished_at: time(instance.finishedMs),
       }));
     },
+  );
+}
+
+/** The rows with references in place of JSON that is too large for a table. */
+function withoutLarge(
+  payloads: BlobStore,
+  rows: readonly Row[],
+  columns: readonly string[],
+): Promise<Row[]> {
+  return Promise.all(
+    rows.map(async (row) => {
+      const short: Record<string, AppendValue> = { ...row };
+      for (const column of columns) {
+        const text = row[column];
+        if (typeof text === 'string') short[column] = await shortenJson(payloads, text);
+      }
+      return short;
+    }),
   );
 }
 

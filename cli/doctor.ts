@@ -220,7 +220,9 @@ function freeDisk(root: string): PartReport {
 
 /** The servers of the home, and whether each answers on its ports. None running is not a fault. */
 async function servers(folder: string): Promise<PartReport[]> {
-  const records = await Promise.all(['temporal', 'mlflow'].map((name) => readRecord(folder, name)));
+  const records = await Promise.all(
+    ['temporal', 'codec', 'mlflow'].map((name) => readRecord(folder, name)),
+  );
   const running = records.filter(
     (record): record is ProcessRecord => record !== undefined && isAlive(record),
   );
@@ -260,8 +262,8 @@ async function servers(folder: string): Promise<PartReport[]> {
   ];
 }
 
-/** Temporal's gRPC and UI, MLflow. */
-const DEFAULT_PORTS = [7233, 8233, 5000];
+/** Temporal's gRPC and UI, the codec server, MLflow. */
+const DEFAULT_PORTS = [7233, 8233, 8234, 5000];
 
 function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { PipelineError } from '../contracts/errors.js';
 import { homeLayout, type HomeLayout } from '../contracts/home.js';
+import { dataConverter } from '../payloads/payload-codec.js';
 import { temporalConfig } from '../temporal.config.js';
 import { isAlive, readRecord } from './embedded/process-record.js';
 
@@ -37,7 +38,11 @@ async function connectTemporal(layout: HomeLayout): Promise<Client> {
   const address =
     process.env['TEMPORAL_ADDRESS'] ?? `127.0.0.1:${await serverPort(layout, 'temporal', 'grpc')}`;
   const { connection, namespace } = temporalConfig(address);
-  return new Client({ connection: await Connection.connect(connection), namespace });
+  return new Client({
+    connection: await Connection.connect(connection),
+    namespace,
+    dataConverter: dataConverter(layout),
+  });
 }
 
 /**

@@ -1,9 +1,9 @@
 /** The DAGs and native workflows of this code, by the names a user types. */
 import { compiledPlans } from '../activities/compiled-plans.js';
 import { PipelineError } from '../contracts/errors.js';
+import { describePartitions, isPartition } from '../dag/partitions.js';
 import type { Plan } from '../dag/plan.js';
 import { nativeWorkflows } from '../pipelines/index.js';
-import { isIsoWeek } from './option-values.js';
 
 /**
  * The plan of a DAG.
@@ -28,12 +28,12 @@ export function checkRun(id: string, partition: string): void {
   const plans = compiledPlans();
   const plan = plans.get(id);
   if (plan === undefined) throw unknownDag(id, [...plans.keys(), ...nativeWorkflows]);
-  if (plan.partitions !== 'iso-week' || isIsoWeek(partition)) return;
+  if (plan.partitions === 'none' || isPartition(plan.partitions, partition)) return;
   throw new PipelineError({
     code: 'CLI_USAGE',
     found: partition === '' ? `${id} without --partition` : `--partition ${partition}`,
-    expected: 'an ISO week, such as 2022-W23',
-    fix: `write it as \`sentinel run ${id} --partition 2022-W23\``,
+    expected: describePartitions(plan.partitions),
+    fix: `write it as \`sentinel run ${id} --partition PARTITION\``,
   });
 }
 

@@ -10,6 +10,7 @@ import { mlflowCommand, temporalCommand } from './commands/embedded-cli.js';
 import { generateCommand } from './commands/generate.js';
 import { ingestCommand } from './commands/ingest.js';
 import { modelsCommand } from './commands/models.js';
+import { payloadsCommand } from './commands/payloads.js';
 import { queryCommand } from './commands/query.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
@@ -37,6 +38,7 @@ for (const command of [
   ingestCommand(),
   queryCommand(),
   modelsCommand(),
+  payloadsCommand(),
   generateCommand(),
   temporalCommand(),
   mlflowCommand(),

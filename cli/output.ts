@@ -48,11 +48,17 @@ function cellText(cell: unknown): string {
 
 /** Says what went wrong, with `--json` as a document too; the exit code is 2 for bad usage, 1 for the rest. */
 export function reportError(error: unknown): 1 | 2 {
-  const fault = error instanceof PipelineError ? error.fault : undefined;
+  const fault = faultOf(error);
   if (process.argv.includes('--json')) printJson({ errors: [fault ?? unforeseen(error)] });
   if (fault !== undefined) say(pc.red(describeFault(fault)));
   else say(pc.red(error instanceof Error ? (error.stack ?? error.message) : String(error)));
   return fault?.code === 'CLI_USAGE' ? 2 : 1;
+}
+
+/** The fault of an error, or of what caused it: Temporal's client wraps what reading an answer threw. */
+function faultOf(error: unknown): Fault | undefined {
+  if (error instanceof PipelineError) return error.fault;
+  return error instanceof Error ? faultOf(error.cause) : undefined;
 }
 
 function unforeseen(error: unknown): Fault {

@@ -6,7 +6,11 @@ export function homeLayout(home: string) {
     tables: `${home}/tables`,
     /** `<hash>.json`, one for each plan that a run has used. */
     plans: `${home}/plans`,
+    /** Large values of runs, by hash; `sentinel payloads collect` removes those that nothing needs. */
+    payloads: `${home}/payloads`,
     reports: `${home}/reports`,
+    /** One file for each callback that was told, so that it is told once. */
+    callbacks: `${home}/callbacks`,
     /** What compute children write before an activity commits it; safe to delete when nothing runs. */
     staging: `${home}/staging`,
     /** Model artifacts fetched from the registry; safe to delete. */

@@ -43,35 +43,30 @@ export function compile(dag: Dag<never, unknown> | Dag, options: CompileOptions)
       fix: 'mend each line above',
     });
   }
+  const { tasks, ...shape } = declaration;
   return {
-    format: 1,
+    format: 2,
     dag: dag.type,
-    description: declaration.description,
-    partitions: declaration.partitions,
-    schedule: declaration.schedule,
-    params: declaration.params,
+    ...shape,
     codeVersion: options.codeVersion,
-    tasks: inOrder(declaration.tasks).map((task) => planTask(task, options.catalogue)),
-    output: declaration.output,
+    tasks: inOrder(tasks).map((task) => planTask(task, options.catalogue)),
   };
 }
 
-function planTask(task: DeclaredTask, catalogue: ActivityCatalogue): PlanTask {
-  const { id, operation, upstream, triggerRule, when, input, map, summary } = task;
-  const shape = { id, upstream, triggerRule, when, input, map, summary };
-  if (operation.kind === 'workflow') {
-    return { ...shape, target: { kind: 'workflow', type: operation.type } };
-  }
-  const entry = catalogue[operation.name]!; // `findFaults` has refused unknown activities
+function planTask({ tries, ...task }: DeclaredTask, catalogue: ActivityCatalogue): PlanTask {
+  const { target } = task;
+  if (target.kind !== 'activity') return { ...task, target };
+  const entry = catalogue[target.name]!; // `findFaults` has refused unknown activities
   return {
-    ...shape,
+    ...task,
     target: {
       kind: 'activity',
-      name: operation.name,
+      name: target.name,
       queue: entry.queue,
       contract: entry.contract,
-      retry: { ...entry.retry, ...task.retry },
-      timeoutMs: task.timeoutMs ?? entry.timeoutMs,
+      retry: { ...entry.retry, ...tries.retry },
+      timeoutMs: tries.timeoutMs ?? entry.timeoutMs,
+      deadlineMs: tries.deadlineMs ?? null,
     },
   };
 }
@@ -104,16 +99,18 @@ function findFaults(
         fix: 'use the reference that d.task() of this DAG returned',
       });
     }
-    const { operation } = task;
+    const { target } = task;
     const [known, name] =
-      operation.kind === 'activity'
-        ? [Object.keys(catalogue), operation.name]
-        : [workflowTypes, operation.type];
+      target.kind === 'activity'
+        ? [Object.keys(catalogue), target.name]
+        : target.kind === 'workflow'
+          ? [workflowTypes, target.type]
+          : [[''], ''];
     if (!known.includes(name)) {
       faults.push({
         code: 'DAG_UNKNOWN_TARGET',
         file,
-        found: `"${task.id}" runs the ${operation.kind} "${name}"`,
+        found: `"${task.id}" runs the ${target.kind} "${name}"`,
         expected: `one of ${known.join(', ')}`,
         fix: `register it, or correct the name in "${task.id}"`,
       });

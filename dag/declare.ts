@@ -14,13 +14,24 @@
  * });
  * ```
  *
- * A reference in an input is an edge; `after` adds edges that carry no data.
+ * A reference in an input is an edge; `after` adds edges that carry no data. docs/dag.md has all of it.
  */
+import type { Approval } from '../contracts/engine.js';
 import type { JsonObject } from '../contracts/json.js';
 import type { TriggerRule } from '../contracts/states.js';
 import type { Expression } from './expression.js';
 import { tasksRead } from './expression.js';
-import type { PartitionKind, RetryRule, Schedule } from './plan.js';
+import type { Param } from './param.js';
+import { paramDefault, paramSchema } from './param.js';
+import {
+  DEFAULT_WIDTH,
+  type Callback,
+  type PartitionKind,
+  type PlanTarget,
+  type PlanTask,
+  type RetryRule,
+  type Schedule,
+} from './plan.js';
 import type { Bindable, Ref } from './reference.js';
 import { reference, toExpression } from './reference.js';
 
@@ -61,34 +72,89 @@ export interface WorkflowInput<P> {
   readonly params: P;
 }
 
-/** What a task takes and when it runs. */
-export interface TaskOptions<I> {
-  readonly input: Bindable<I>;
+/** What may stand upstream: a task by its output, a word of a branch, or a whole group. */
+export type Upstream = Ref<unknown> | BranchCase | Group<unknown>;
+
+/** When a task runs, and what follows from how it ends. */
+export interface OrderOptions {
   /** Upstream tasks that hand over no data. */
-  readonly after?: readonly Ref<unknown>[];
+  readonly after?: readonly Upstream[];
   /** Skipped unless true. */
   readonly when?: Ref<boolean>;
   /** @default 'all_success' */
   readonly triggerRule?: TriggerRule;
-  readonly retry?: Partial<RetryRule>;
-  /** One try may take this long. */
-  readonly timeoutMs?: number;
+  /** Assets that the task's success brings up to date: DAGs scheduled by them may start. */
+  readonly updates?: readonly string[];
+  readonly callbacks?: readonly Callback[];
   /** One line for the Temporal UI. @default the task's id */
   readonly summary?: Bindable<string>;
 }
 
+/** What a task takes and when it runs. */
+export interface TaskOptions<I> extends OrderOptions, TryOptions {
+  readonly input: Bindable<I>;
+}
+
+/** How often and how long a task is tried. */
+export interface TryOptions {
+  readonly retry?: Partial<RetryRule>;
+  /** Limit of one try. */
+  readonly timeoutMs?: number;
+  /** Limit of all tries together, waits included. @default none */
+  readonly deadlineMs?: number;
+}
+
 /** A task with one instance for each element of `over`. */
-export interface MapOptions<E, I> extends Omit<TaskOptions<I>, 'input' | 'summary'> {
-  readonly over: Ref<readonly E[]>;
+export interface MapOptions<E, I> extends Omit<OrderOptions, 'summary'>, TryOptions {
+  readonly over: Ref<readonly E[]> | readonly Bindable<E>[];
   readonly input: (item: Ref<E>) => Bindable<I>;
   readonly summary?: (item: Ref<E>) => Bindable<string>;
   /** Instances at a time. @default 16 */
   readonly width?: number;
 }
 
+/** A teardown and the setups whose work it takes away. */
+export interface TeardownOptions<I> extends Omit<TaskOptions<I>, 'triggerRule'> {
+  readonly setups: readonly Ref<unknown>[];
+  /** @default false: a teardown that fails does not fail the run */
+  readonly onFailureFailRun?: boolean;
+}
+
+/** A question to a person. */
+export interface ApprovalOptions<T extends string> extends OrderOptions {
+  /** Shown to whoever decides. */
+  readonly question: Bindable<string>;
+  readonly options: readonly T[];
+  /** @default never */
+  readonly expiresMs?: number;
+  /** The option taken when it expires. @default none: the task fails */
+  readonly onExpiry?: NoInfer<T>;
+}
+
+/** One word of a branch, as an upstream: what follows it runs when that word was chosen. */
+export interface BranchCase {
+  readonly branch: string;
+  readonly word: string;
+}
+
+/** The words of a branch. */
+export interface Branches<T extends string> {
+  /** Goes on when this word was chosen. */
+  case(word: T): BranchCase;
+}
+
+/** Tasks that are ordered as one. */
+export interface Group<R> {
+  readonly group: string;
+  /** Tasks of the group that nothing in it depends on, teardowns left out. */
+  readonly leaves: readonly string[];
+  /** What the function that declared the group returned. */
+  readonly result: R;
+}
+
 /** Handed to the function that declares a DAG. */
 export interface DagBuilder<P> {
-  readonly params: { readonly [K in keyof P]: Ref<P[K]> };
+  readonly params: { readonly [K in keyof P]: Ref<ParamValue<P[K]>> };
   readonly run: {
     readonly partition: Ref<string>;
     readonly dagRunId: Ref<string>;
@@ -97,19 +163,57 @@ export interface DagBuilder<P> {
   task<I, O>(id: string, operation: Operation<I, O>, options: TaskOptions<I>): Ref<O>;
   /** One instance for each element; the result lists the outputs of those that succeeded, in order. */
   map<E, I, O>(id: string, operation: Operation<I, O>, options: MapOptions<E, I>): Ref<O[]>;
+  /** Goes on with what follows the chosen word (or words, or none); the rest is skipped. */
+  branch<const T extends string>(
+    id: string,
+    chosen: Ref<T> | Ref<readonly T[]>,
+    words: readonly NoInfer<T>[],
+    options?: OrderOptions,
+  ): Branches<T>;
+  /** Skips all that is downstream unless `condition` is true (not false, null, 0 or empty). */
+  shortCircuit(
+    id: string,
+    condition: Ref<unknown>,
+    options?: OrderOptions & { readonly ignoreDownstreamTriggerRules?: boolean },
+  ): Ref<unknown>;
+  /** Skips what follows directly unless the run is about the newest partition that has ended. */
+  latestOnly(id: string, options?: OrderOptions): BranchCase;
+  /** Waits for a person; the output says who chose what. */
+  approval<const T extends string>(id: string, options: ApprovalOptions<T>): Ref<Approval<T>>;
+  /** Makes what a teardown takes away. */
+  setup<I, O>(id: string, operation: Operation<I, O>, options: TaskOptions<I>): Ref<O>;
+  /** Runs when all before it has ended and a setup has succeeded; also in a run that is cancelled. */
+  teardown<I, O>(id: string, operation: Operation<I, O>, options: TeardownOptions<I>): Ref<O>;
+  /** Tasks that others can follow, and that follow others, as one; their ids start with the group's. */
+  group<R>(
+    id: string,
+    build: (d: DagBuilder<P>) => R,
+    options?: { readonly after?: readonly Upstream[] },
+  ): Group<R>;
 }
+
+type ParamValue<T> = T extends Param<infer V> ? V : T;
 
 /** What a DAG is beside its tasks. */
 export interface DagOptions<P> {
   readonly description?: string;
+  /** Defaults by name, or `param(…)` for a value with a schema. */
   readonly params: P;
   /** @default 'none' */
   readonly partitions?: PartitionKind;
   readonly schedule?: Schedule;
+  /** Assets whose change makes the runs before it stale. */
+  readonly reads?: readonly string[];
+  /** A run that lasts longer is ended as failed. @default no limit */
+  readonly timeoutMs?: number;
+  readonly callbacks?: readonly Callback[];
 }
 
 /** A declared DAG, itself an operation, so that a task of another DAG can run it. */
-export type Dag<P = JsonObject, O = unknown> = Operation<WorkflowInput<P>, O> & {
+export type Dag<P = JsonObject, O = unknown> = Operation<
+  WorkflowInput<{ readonly [K in keyof P]: ParamValue<P[K]> }>,
+  O
+> & {
   readonly kind: 'workflow';
   readonly type: string;
   readonly declaration: Declaration;
@@ -119,25 +223,22 @@ export type Dag<P = JsonObject, O = unknown> = Operation<WorkflowInput<P>, O> & 
 export interface Declaration {
   readonly description: string;
   readonly params: JsonObject;
+  readonly paramSchemas: JsonObject;
   readonly partitions: PartitionKind;
   readonly schedule: Schedule | null;
+  readonly reads: readonly string[];
+  readonly timeoutMs: number | null;
+  readonly callbacks: readonly Callback[];
   readonly tasks: readonly DeclaredTask[];
   readonly output: Expression;
 }
 
-/** A task as declared. */
-export interface DeclaredTask {
-  readonly id: string;
-  readonly operation: Operation<unknown, unknown>;
-  readonly upstream: readonly string[];
-  readonly triggerRule: TriggerRule;
-  readonly when: Expression | null;
-  readonly input: Expression;
-  readonly map: { readonly over: Expression; readonly width: number } | null;
-  readonly summary: Expression;
-  readonly retry: Partial<RetryRule>;
-  readonly timeoutMs: number | undefined;
-}
+/** A task as declared: an operation's queue, contract and default limits are still to be looked up. */
+export type DeclaredTask = Omit<PlanTask, 'target'> & {
+  readonly target:
+    Operation<unknown, unknown> | Exclude<PlanTarget, { kind: 'activity' | 'workflow' }>;
+  readonly tries: TryOptions;
+};
 
 /** Declares a DAG; what `build` returns is the output of its runs. */
 export function dag<P extends object, O>(
@@ -146,40 +247,71 @@ export function dag<P extends object, O>(
   build: (d: DagBuilder<P>) => Bindable<O>,
 ): Dag<P, O> {
   const tasks: DeclaredTask[] = [];
+  const output = toExpression(build(builder<P>(tasks, '')));
+  const params = Object.entries(options.params);
+  return {
+    kind: 'workflow',
+    type: id,
+    declaration: {
+      description: options.description ?? '',
+      params: Object.fromEntries(params.map(([name, value]) => [name, paramDefault(value)])),
+      paramSchemas: Object.fromEntries(
+        params.flatMap(([name, value]) => paramSchema(value).map((schema) => [name, schema])),
+      ),
+      partitions: options.partitions ?? 'none',
+      schedule: options.schedule ?? null,
+      reads: options.reads ?? [],
+      timeoutMs: options.timeoutMs ?? null,
+      callbacks: options.callbacks ?? [],
+      tasks,
+      output,
+    },
+  };
+}
 
-  function add<I, O2>(
-    taskId: string,
-    operation: Operation<I, O2>,
-    options: Omit<TaskOptions<I>, 'input' | 'summary'>,
-    input: Expression,
-    map: DeclaredTask['map'],
-    summary: Expression,
-  ): Ref<O2> {
+/** The builder of a DAG, or of a group in it, whose ids start with `prefix`. */
+function builder<P>(tasks: DeclaredTask[], prefix: string): DagBuilder<P> {
+  type Shape = Partial<Omit<PlanTask, 'target' | 'id'>>;
+
+  function add(
+    name: string,
+    target: DeclaredTask['target'],
+    options: OrderOptions & TryOptions,
+    shape: Shape & Pick<PlanTask, 'input'>,
+  ): string {
+    const id = prefix + name;
+    const { retry, timeoutMs, deadlineMs } = options;
     const when = options.when === undefined ? null : toExpression(options.when);
-    const order = (options.after ?? []).flatMap((ref) => tasksRead(toExpression(ref)));
-    tasks.push({
-      id: taskId,
-      operation: operation as Operation<unknown, unknown>, // its types are for the caller only
-      upstream: [
-        ...new Set([
-          ...tasksRead(input),
-          ...tasksRead(map?.over ?? null),
-          ...tasksRead(when),
-          ...order,
-        ]),
-      ],
+    const { input, map = null } = shape;
+    const read = [input, map?.over ?? null, when].flatMap(tasksRead);
+    const task: DeclaredTask = {
+      id,
+      target,
+      upstream: unique([...read, ...follow(tasks, id, options.after ?? [])]),
       triggerRule: options.triggerRule ?? 'all_success',
       when,
-      input,
       map,
-      summary,
-      retry: options.retry ?? {},
-      timeoutMs: options.timeoutMs,
-    });
-    return reference({ $task: taskId, path: [] });
+      summary: toExpression(options.summary ?? id),
+      branch: null,
+      shortCircuit: null,
+      setup: false,
+      teardown: null,
+      updates: options.updates ?? [],
+      callbacks: options.callbacks ?? [],
+      ...shape,
+      tries: {
+        ...(retry !== undefined && { retry }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(deadlineMs !== undefined && { deadlineMs }),
+      },
+    };
+    tasks.push(task);
+    return id;
   }
 
-  const builder: DagBuilder<P> = {
+  const output = <O>(id: string): Ref<O> => reference({ $task: id, path: [] });
+
+  return {
     params: new Proxy(
       {},
       { get: (_, name) => reference({ $param: String(name), path: [] }) },
@@ -189,36 +321,122 @@ export function dag<P extends object, O>(
       dagRunId: reference({ $run: 'dagRunId' }),
       planHash: reference({ $run: 'planHash' }),
     },
-    task: (taskId, operation, options) =>
-      add(
-        taskId,
-        operation,
-        options,
-        toExpression(options.input),
-        null,
-        toExpression(options.summary ?? taskId),
+    task: (id, operation, options) =>
+      output(add(id, untyped(operation), options, { input: toExpression(options.input) })),
+    map: (id, operation, { over, input, summary, width, ...options }) => {
+      const item = reference<never>({ $item: true, path: [] });
+      return output(
+        add(id, untyped(operation), options, {
+          input: toExpression(input(item)),
+          map: { over: toExpression(over), width: width ?? DEFAULT_WIDTH },
+          ...(summary !== undefined && { summary: toExpression(summary(item)) }),
+        }),
+      );
+    },
+    branch: (id, chosen, words, options = {}) => {
+      const cases = Object.fromEntries(words.map((word) => [word, []]));
+      const shape = { input: toExpression(chosen), branch: { cases } };
+      const branch = add(id, { kind: 'inline' }, options, shape);
+      return { case: (word) => ({ branch, word }) };
+    },
+    shortCircuit: (id, condition, { ignoreDownstreamTriggerRules = true, ...options } = {}) =>
+      output(
+        add(id, { kind: 'inline' }, options, {
+          input: toExpression(condition),
+          shortCircuit: { ignoreDownstreamTriggerRules },
+        }),
       ),
-    map: <E, I, O2>(taskId: string, operation: Operation<I, O2>, options: MapOptions<E, I>) => {
-      const item = reference<E>({ $item: true, path: [] });
-      const map = { over: toExpression(options.over), width: options.width ?? 16 };
-      const input = toExpression(options.input(item));
-      const summary = toExpression(options.summary?.(item) ?? taskId);
-      // a mapped task's output is the list of its instances' outputs
-      return add(taskId, operation as Operation<I, O2[]>, options, input, map, summary);
+    latestOnly: (id, options = {}) => {
+      const shape = { input: null, branch: { cases: { [LATEST]: [] } } };
+      return { branch: add(id, { kind: 'latest_only' }, options, shape), word: LATEST };
+    },
+    approval: (id, { question, options: words, expiresMs, onExpiry, ...options }) =>
+      output(
+        add(
+          id,
+          {
+            kind: 'approval',
+            options: words,
+            expiresMs: expiresMs ?? null,
+            onExpiry: onExpiry ?? null,
+          },
+          options,
+          { input: toExpression(question) },
+        ),
+      ),
+    setup: (id, operation, options) =>
+      output(
+        add(id, untyped(operation), options, { input: toExpression(options.input), setup: true }),
+      ),
+    teardown: (id, operation, { setups, onFailureFailRun = false, ...options }) => {
+      const ids = follow(tasks, prefix + id, setups);
+      return output(
+        add(
+          id,
+          untyped(operation),
+          { ...options, after: [...setups, ...(options.after ?? [])] },
+          {
+            input: toExpression(options.input),
+            triggerRule: 'all_done_setup_success',
+            teardown: { setups: ids, onFailureFailRun },
+          },
+        ),
+      );
+    },
+    group: (id, build, { after = [] } = {}) => {
+      const first = tasks.length;
+      const result = build(builder<P>(tasks, `${prefix}${id}.`));
+      const members = tasks.slice(first);
+      const inside = new Set(members.map((task) => task.id));
+      for (const [index, task] of members.entries()) {
+        if (task.upstream.some((other) => inside.has(other))) continue;
+        const upstream = unique([...task.upstream, ...follow(tasks, task.id, after)]);
+        tasks[first + index] = { ...task, upstream };
+      }
+      const followed = new Set(
+        members.filter(({ teardown }) => teardown === null).flatMap(({ upstream }) => upstream),
+      );
+      const leaves = members
+        .filter((task) => task.teardown === null && !followed.has(task.id))
+        .map((task) => task.id);
+      return { group: prefix + id, leaves, result };
     },
   };
+}
 
-  const output = toExpression(build(builder));
-  return {
-    kind: 'workflow',
-    type: id,
-    declaration: {
-      description: options.description ?? '',
-      params: options.params as unknown as JsonObject, // plain data by contract, checked by `compile`
-      partitions: options.partitions ?? 'none',
-      schedule: options.schedule ?? null,
-      tasks,
-      output,
-    },
-  };
+/** The word of a latest-only task. */
+export const LATEST = 'latest';
+
+/** Ids that `after` stands for; a word of a branch learns that `id` follows it. */
+function follow(tasks: DeclaredTask[], id: string, after: readonly Upstream[]): string[] {
+  return after.flatMap((upstream) => {
+    if (isGroup(upstream)) return upstream.leaves;
+    if (!isCase(upstream)) return tasksRead(toExpression(upstream));
+    const { branch, word } = upstream;
+    const index = tasks.findIndex((task) => task.id === branch);
+    const task = tasks[index];
+    if (task?.branch != null) {
+      const followers = unique([...(task.branch.cases[word] ?? []), id]);
+      tasks[index] = { ...task, branch: { cases: { ...task.branch.cases, [word]: followers } } };
+    }
+    return [branch];
+  });
+}
+
+// a reference answers every property, so what it is not is asked with `in`
+function isGroup(upstream: Upstream): upstream is Group<unknown> {
+  return 'leaves' in upstream;
+}
+
+function isCase(upstream: Upstream): upstream is BranchCase {
+  return 'word' in upstream;
+}
+
+/** The types of an operation are for the caller only. */
+function untyped<I, O>(operation: Operation<I, O>): Operation<unknown, unknown> {
+  return operation as Operation<unknown, unknown>;
+}
+
+function unique(ids: readonly string[]): string[] {
+  return [...new Set(ids)];
 }

@@ -2,15 +2,19 @@
  * The values of a task's input as data: a JSON template whose leaves may point at what is known only
  * when the run reaches the task. Written by `declare.ts`, kept in the plan, evaluated by the fold.
  */
-import type { Json } from '../contracts/json.js';
+import type { Json, JsonObject } from '../contracts/json.js';
 
-/** Where a leaf takes its value from; `path` walks into it, key by key. */
+/**
+ * Where a leaf takes its value from; `path` walks into it, key by key. `$product` is the list of all
+ * combinations of its lists' elements, as objects by name; the last list's elements change fastest.
+ */
 export type Source =
   | { readonly $task: string; readonly path: readonly string[] }
   | { readonly $param: string; readonly path: readonly string[] }
   | { readonly $run: 'partition' | 'dagRunId' | 'planHash' }
   | { readonly $item: true; readonly path: readonly string[] }
-  | { readonly $text: readonly Expression[] };
+  | { readonly $text: readonly Expression[] }
+  | { readonly $product: { readonly [name: string]: Expression } };
 
 /** A template; `evaluate` fills it in. */
 export type Expression =
@@ -50,6 +54,7 @@ export function tasksRead(expression: Expression): string[] {
   if (isList(expression)) return unique(expression.flatMap(tasksRead));
   if (isSource(expression)) {
     if ('$task' in expression) return [expression.$task];
+    if ('$product' in expression) return tasksRead(expression.$product);
     return '$text' in expression ? unique(expression.$text.flatMap(tasksRead)) : [];
   }
   return unique(Object.values(expression).flatMap(tasksRead));
@@ -62,16 +67,30 @@ function isSource(expression: object): expression is Source {
     '$param' in expression ||
     '$run' in expression ||
     '$item' in expression ||
-    '$text' in expression
+    '$text' in expression ||
+    '$product' in expression
   );
 }
 
 function read(source: Source, scope: Scope): Json {
+  if ('$product' in source) return product(source.$product, scope);
   if ('$text' in source) return source.$text.map((part) => asText(evaluate(part, scope))).join('');
   if ('$run' in source) return scope.run[source.$run];
   if ('$task' in source) return walk(scope.outputs(source.$task) ?? null, source.path);
   if ('$param' in source) return walk(scope.params[source.$param] ?? null, source.path);
   return walk(scope.item ?? null, source.path);
+}
+
+function product(lists: { readonly [name: string]: Expression }, scope: Scope): Json {
+  let combinations: JsonObject[] = [{}];
+  for (const [name, list] of Object.entries(lists)) {
+    const elements = evaluate(list, scope);
+    if (!Array.isArray(elements)) return null;
+    combinations = combinations.flatMap((combination) =>
+      elements.map((element: Json) => ({ ...combination, [name]: element })),
+    );
+  }
+  return combinations;
 }
 
 function walk(value: Json, path: readonly string[]): Json {

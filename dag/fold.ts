@@ -1,212 +1,246 @@
 /**
- * The engine: a fold over what happens. `fold(plan, state, event)` gives the next state and the
- * commands to carry out; it reads no clock and does no I/O, so the same function runs inside Temporal
- * and in a plain test. Times arrive with the events.
+ * The engine: a fold over what happens. `fold(plan, record, event)` gives the next record and the
+ * commands to carry out; it reads no clock and does no I/O, so the same function runs inside Temporal,
+ * in a test run in memory, and behind every display. Times arrive with the events.
  */
-import type { Json, JsonObject } from '../contracts/json.js';
+import type { Json } from '../contracts/json.js';
 import { isTerminal, type RunState, type TaskState } from '../contracts/states.js';
+import {
+  chosenTasks,
+  decideTask,
+  mapsOverLiteral,
+  producersOf,
+  skippedBy,
+  type Decision,
+} from './decide-task.js';
 import { evaluate, type Expression, type Scope } from './expression.js';
+import { graphOf, type Graph } from './graph.js';
 import type { Plan, PlanTask } from './plan.js';
-import { decide } from './trigger-rules.js';
-
-/** All that is known of a run. Plain JSON. */
-export interface RunRecord {
-  readonly dagRunId: string;
-  readonly planHash: string;
-  readonly partition: string;
-  readonly params: JsonObject;
-  readonly state: RunState;
-  readonly cancelling: boolean;
-  readonly tasks: { readonly [id: string]: TaskRecord };
-}
-
-/** What a run knows of a task. */
-export interface TaskRecord {
-  readonly state: TaskState;
-  /** Why the task waits, was skipped or failed. */
-  readonly reason: string;
-  readonly startedMs: number | null;
-  readonly finishedMs: number | null;
-  /** One for a plain task, one per element for a mapped task; none before the task starts. */
-  readonly instances: readonly Instance[];
-}
-
-/** One execution of a task: the only one, or one element of a map. */
-export interface Instance {
-  readonly state: Extract<TaskState, 'none' | 'running' | 'success' | 'failed'>;
-  readonly input: Json;
-  readonly output: Json;
-  readonly error: TaskError | null;
-  readonly summary: string;
-  readonly startedMs: number | null;
-  readonly finishedMs: number | null;
-}
-
-/** Why an instance failed. */
-export interface TaskError {
-  readonly code: string;
-  readonly message: string;
-}
+import {
+  taskOutput,
+  type Instance,
+  type InstanceEnd,
+  type InstanceKey,
+  type RunRecord,
+  type TaskRecord,
+} from './run-record.js';
 
 /** What may happen to a run; `atMs` is ms since 1970. */
 export type RunEvent = { readonly atMs: number } & (
   | { readonly kind: 'run_started' }
-  | { readonly kind: 'instance_succeeded'; readonly key: InstanceKey; readonly output: Json }
-  | { readonly kind: 'instance_failed'; readonly key: InstanceKey; readonly error: TaskError }
+  | {
+      readonly kind: 'instances_ended';
+      readonly ends: readonly { readonly key: InstanceKey; readonly end: InstanceEnd }[];
+    }
   | { readonly kind: 'cancel_requested' }
+  | { readonly kind: 'timed_out' }
+  | { readonly kind: 'paused' }
+  | { readonly kind: 'resumed' }
+  /** A person says how a task ended. */
+  | {
+      readonly kind: 'task_marked';
+      readonly task: string;
+      readonly state: 'success' | 'failed' | 'skipped';
+      readonly output: Json;
+      readonly reason: string;
+    }
 );
-
-/** Names an instance; `index` counts from 0. */
-export interface InstanceKey {
-  readonly task: string;
-  readonly index: number;
-}
 
 /** What the fold wants done. */
 export type Command =
+  /** The record holds the instance's input. */
+  | { readonly kind: 'start'; readonly key: InstanceKey }
+  /** `count` instances from `first` on, together, at most `width` of them at a time. */
   | {
-      readonly kind: 'start';
-      readonly key: InstanceKey;
-      readonly input: Json;
-      readonly summary: string;
+      readonly kind: 'start_batch';
+      readonly task: string;
+      readonly first: number;
+      readonly count: number;
+      readonly width: number;
     }
+  /** Ends whatever of the task is under way; each instance of it still reports its end. */
+  | { readonly kind: 'cancel'; readonly task: string }
+  /** The task has come to a state it will keep. */
+  | { readonly kind: 'task_ended'; readonly task: string; readonly state: TaskState }
   | { readonly kind: 'finish'; readonly state: RunState; readonly output: Json };
 
 /** What one event led to. */
 export interface Step {
-  readonly state: RunRecord;
+  readonly record: RunRecord;
   readonly commands: readonly Command[];
 }
 
-/** A run before its first event, with all its parameters. */
-export function newRun(
-  plan: Plan,
-  run: { dagRunId: string; planHash: string; partition: string; params: JsonObject },
-): RunRecord {
-  const waiting: TaskRecord = {
-    state: 'none',
-    reason: 'waiting for the run to start',
-    startedMs: null,
-    finishedMs: null,
-    instances: [],
-  };
-  return {
-    ...run,
-    state: 'running',
-    cancelling: false,
-    tasks: Object.fromEntries(plan.tasks.map((task) => [task.id, waiting])),
-  };
-}
+/** A task mapped over more elements than this runs in batches of this size. */
+export const BATCH_SIZE = 500;
 
 /** One step of a run. Pure: equal arguments give equal results, and nothing passed in is changed. */
-export function fold(plan: Plan, state: RunRecord, event: RunEvent): Step {
-  if (state.state !== 'running') return { state, commands: [] };
-  const next = new Draft(plan, state, event.atMs);
+export function fold(plan: Plan, record: RunRecord, event: RunEvent): Step {
+  if (record.state !== 'running') return { record, commands: [] };
+  const next = new Draft(plan, record, event.atMs);
   switch (event.kind) {
     case 'run_started':
+      next.startedMs = event.atMs;
       break;
-    case 'instance_succeeded':
-      next.closeInstance(event.key, { state: 'success', output: event.output });
-      break;
-    case 'instance_failed':
-      next.closeInstance(event.key, { state: 'failed', error: event.error });
+    case 'instances_ended':
+      next.closeInstances(event.ends);
       break;
     case 'cancel_requested':
-      next.cancelling = true;
+      next.end('cancelled');
+      break;
+    case 'timed_out':
+      next.end('timed_out');
+      break;
+    case 'paused':
+      next.paused = true;
+      break;
+    case 'resumed':
+      next.resume();
+      break;
+    case 'task_marked':
+      next.mark(event.task, event.state, event.output, event.reason);
       break;
   }
   next.decideWaiting();
   return next.finish();
 }
 
-/** The outputs of a task as its downstream tasks see them; undefined until there is one. */
-function taskOutput(task: PlanTask, record: TaskRecord): Json | undefined {
-  const done = record.instances.filter((instance) => instance.state === 'success');
-  return task.map === null ? done[0]?.output : done.map((instance) => instance.output);
-}
-
-/** Key of an instance as text, `parse[3]` or `train`: activity id, log name, staging folder. */
-export function instanceName(task: PlanTask, index: number): string {
-  return task.map === null ? task.id : `${task.id}[${index}]`;
-}
-
-/** The next state while it is being made: a copy that shares what does not change. */
+/** The next record while it is being made: a copy that shares what does not change. */
 class Draft {
-  cancelling: boolean;
+  startedMs: number;
+  paused: boolean;
+  private ending: RunRecord['ending'];
   private readonly tasks: Record<string, TaskRecord>;
   private readonly commands: Command[] = [];
   private readonly plan: Plan;
-  private readonly state: RunRecord;
+  private readonly graph: Graph;
+  private readonly before: RunRecord;
   private readonly atMs: number;
-  private readonly byId: Map<string, PlanTask>;
 
-  constructor(plan: Plan, state: RunRecord, atMs: number) {
+  constructor(plan: Plan, before: RunRecord, atMs: number) {
     this.plan = plan;
-    this.state = state;
+    this.graph = graphOf(plan);
+    this.before = before;
     this.atMs = atMs;
-    this.cancelling = state.cancelling;
-    this.tasks = { ...state.tasks };
-    this.byId = new Map(plan.tasks.map((task) => [task.id, task]));
+    this.startedMs = before.startedMs;
+    this.paused = before.paused;
+    this.ending = before.ending;
+    this.tasks = { ...before.tasks };
   }
 
-  /** Records the end of an instance; an instance that is not running has been heard of already. */
-  closeInstance(key: InstanceKey, end: Partial<Instance> & Pick<Instance, 'state'>): void {
-    const task = this.byId.get(key.task);
-    const record = this.tasks[key.task];
-    const instance = record?.instances[key.index];
-    if (task === undefined || record === undefined || instance?.state !== 'running') return;
-    const instances = record.instances.with(key.index, {
-      ...instance,
-      ...end,
-      finishedMs: this.atMs,
-    });
-    this.advance(task, { ...record, instances });
+  /** Records the ends of instances; one that is not running has been heard of already. */
+  closeInstances(ends: readonly { key: InstanceKey; end: InstanceEnd }[]): void {
+    const changed = new Map<string, Instance[]>();
+    for (const { key, end } of ends) {
+      const instances = changed.get(key.task) ?? this.tasks[key.task]?.instances.slice();
+      const instance = instances?.[key.index];
+      if (instances === undefined || instance?.state !== 'running') continue;
+      instances[key.index] = { ...instance, finishedMs: this.atMs, ...end };
+      changed.set(key.task, instances);
+    }
+    for (const [id, instances] of changed) {
+      this.advance(this.graph.task(id), { ...this.record(id), instances });
+    }
   }
 
-  /** Lets every waiting task decide, upstream first, so that a skip travels down in one pass. */
-  decideWaiting(): void {
-    if (this.cancelling) return;
+  /** Ends what is under way and skips what waits; teardowns still run. */
+  end(why: 'cancelled' | 'timed_out'): void {
+    if (this.ending !== null) return;
+    this.ending = why;
+    this.paused = false;
     for (const task of this.plan.tasks) {
       const record = this.record(task.id);
-      if (record.state !== 'none') continue;
-      const upstream = task.upstream.map((id) => [id, this.record(id).state] as const);
-      const decision = decide(task.triggerRule, upstream);
-      if (decision.kind === 'wait') this.put(task, { ...record, reason: decision.reason });
-      else if (decision.kind === 'settle') this.settle(task, decision.state, decision.reason);
-      else this.start(task);
+      if (task.teardown !== null) continue;
+      if (record.state === 'none') this.settle(task, 'skipped', ENDING[why]);
+      if (record.state !== 'running') continue;
+      this.commands.push({ kind: 'cancel', task: task.id });
+      this.advance(task, record);
+    }
+  }
+
+  resume(): void {
+    this.paused = false;
+    for (const task of this.plan.tasks) {
+      const record = this.record(task.id);
+      if (record.state === 'running') this.advance(task, record);
+    }
+  }
+
+  /** The task keeps the state it is given; what was given up for its sake is decided anew. */
+  mark(id: string, state: 'success' | 'failed' | 'skipped', output: Json, reason: string): void {
+    if (!this.graph.has(id)) return;
+    const task = this.graph.task(id);
+    const record = this.record(id);
+    if (record.state === 'running') this.commands.push({ kind: 'cancel', task: id });
+    const end = { state, startedMs: record.startedMs, finishedMs: this.atMs };
+    const outputs: readonly Json[] = task.map !== null && Array.isArray(output) ? output : [output];
+    const instances = outputs.map((one): Instance => {
+      return { input: null, output: one, error: null, summary: reason, ...end };
+    });
+    this.put(task, { ...record, ...end, reason, instances });
+    this.choose(task, output);
+    for (const below of this.graph.descendants(id)) {
+      const { instances, state: of } = this.record(below);
+      if (of === 'upstream_failed' && instances.length === 0) {
+        this.tasks[below] = { ...this.record(below), state: 'none', reason: '', finishedMs: null };
+      }
+    }
+  }
+
+  /**
+   * Lets every waiting task decide until nothing changes any more. As in Airflow's scheduler, all
+   * decisions of one pass see the states from before the pass.
+   */
+  decideWaiting(): void {
+    if (this.paused) return;
+    for (;;) {
+      const decisions: (readonly [PlanTask, Exclude<Decision, { kind: 'wait' }>])[] = [];
+      for (const task of this.plan.tasks) {
+        if (this.record(task.id).state !== 'none') continue;
+        const decision = decideTask(this.graph, task, this.tasks);
+        if (decision.kind !== 'wait') decisions.push([task, decision]);
+      }
+      if (decisions.length === 0) return;
+      for (const [task, decision] of decisions) {
+        if (decision.kind === 'settle') this.settle(task, decision.state, decision.reason);
+        else this.start(task);
+      }
     }
   }
 
   /** The step's result; the run ends when nothing runs and nothing can start any more. */
   finish(): Step {
-    const records = this.plan.tasks.map((task) => this.record(task.id));
-    const running = records.some((record) => record.state === 'running');
-    const ended = this.cancelling ? !running : records.every(({ state }) => isTerminal(state));
-    const state = ended ? this.endState() : 'running';
-    if (ended) {
+    const states = this.plan.tasks.map(({ id }) => this.record(id).state);
+    const stuck = !this.paused && !states.includes('running');
+    const state = states.every(isTerminal) || stuck ? this.endState() : 'running';
+    if (state !== 'running') {
       const output = state === 'success' ? this.evaluate(this.plan.output) : null;
       this.commands.push({ kind: 'finish', state, output });
     }
+    const { startedMs, paused, ending, tasks } = this;
     return {
-      state: { ...this.state, state, cancelling: this.cancelling, tasks: this.tasks },
+      record: { ...this.before, state, startedMs, paused, ending, tasks },
       commands: this.commands,
     };
   }
 
-  /** As in Airflow: a run failed if a task that nothing depends on failed. */
+  /** As in Airflow: a run failed if a task failed that nothing (but ignored teardowns) depends on. */
   private endState(): RunState {
-    if (this.cancelling) return 'cancelled';
-    const inner = new Set(this.plan.tasks.flatMap((task) => task.upstream));
-    const leaves = this.plan.tasks.filter((task) => !inner.has(task.id));
-    const failed = leaves.some((task) =>
-      ['failed', 'upstream_failed'].includes(this.record(task.id).state),
-    );
-    return failed ? 'failed' : 'success';
+    if (this.ending !== null) return this.ending === 'cancelled' ? 'cancelled' : 'failed';
+    const stuck = this.plan.tasks.some(({ id }) => this.record(id).state === 'none');
+    const bad: readonly TaskState[] = ['failed', 'upstream_failed'];
+    return stuck || this.graph.leaves.some((id) => bad.includes(this.record(id).state))
+      ? 'failed'
+      : 'success';
   }
 
   private start(task: PlanTask): void {
     if (task.when !== null && this.evaluate(task.when) !== true) {
       this.settle(task, 'skipped', 'its condition is not true');
+      return;
+    }
+    const early = producersOf(task).find((id) => !isTerminal(this.record(id).state));
+    if (early !== undefined) {
+      this.settle(task, 'upstream_failed', `maps over ${early}, which has not ended yet`);
       return;
     }
     const items = task.map === null ? [null] : this.evaluate(task.map.over);
@@ -238,28 +272,86 @@ class Draft {
 
   /** Starts as many instances as the width allows, and closes the task after the last one. */
   private advance(task: PlanTask, record: TaskRecord): void {
-    const width = task.map?.width ?? 1;
-    let running = record.instances.filter(({ state }) => state === 'running').length;
-    const instances = record.instances.map((instance, index): Instance => {
-      if (instance.state !== 'none' || running >= width || this.cancelling) return instance;
-      running += 1;
-      const key = { task: task.id, index };
-      this.commands.push({ kind: 'start', key, input: instance.input, summary: instance.summary });
-      return { ...instance, state: 'running', startedMs: this.atMs };
-    });
-    if (running > 0) {
-      this.put(task, { ...record, instances });
-      return;
+    const instances = record.instances.slice();
+    let running = 0;
+    let waiting = 0;
+    for (const { state } of instances) {
+      if (state === 'running') running += 1;
+      else if (state === 'none') waiting += 1;
     }
+    if (waiting > 0) {
+      if (this.ending !== null && task.teardown === null) {
+        for (const [index, instance] of instances.entries()) {
+          if (instance.state === 'none') instances[index] = { ...instance, state: 'skipped' };
+        }
+      } else if (!this.paused) running += this.startWaiting(task, instances, running);
+      else running += waiting; // they start when the run is resumed
+    }
+    if (running > 0) this.put(task, { ...record, instances });
+    else this.close(task, { ...record, instances });
+  }
+
+  /** Starts waiting instances (changing `instances`); returns how many. */
+  private startWaiting(task: PlanTask, instances: Instance[], running: number): number {
+    const width = task.map?.width ?? 1;
+    const batched = instances.length > BATCH_SIZE;
+    const room = batched ? Math.max(1, Math.floor(width / BATCH_SIZE)) * BATCH_SIZE : width;
+    let started = 0;
+    for (const [index, instance] of instances.entries()) {
+      if (instance.state !== 'none') continue;
+      if (running + started >= room) break;
+      const batch = batched ? instances.slice(index, index + BATCH_SIZE) : [instance];
+      if (batched && running + started + batch.length > room) break;
+      for (const [offset, one] of batch.entries()) {
+        instances[index + offset] = { ...one, state: 'running', startedMs: this.atMs };
+      }
+      started += batch.length;
+      this.commands.push(
+        batched
+          ? {
+              ...{ kind: 'start_batch', task: task.id, first: index, count: batch.length },
+              width: Math.min(width, BATCH_SIZE),
+            }
+          : { kind: 'start', key: { task: task.id, index } },
+      );
+    }
+    return started;
+  }
+
+  /** The state of a task whose instances have all ended: failed if one is, skipped if all are. */
+  private close(task: PlanTask, record: TaskRecord): void {
+    const { instances } = record;
     const failed = instances.filter(({ state }) => state === 'failed');
-    const complete = instances.every(({ state }) => state === 'success');
-    this.put(task, {
-      ...record,
-      instances,
-      state: complete ? 'success' : 'failed',
-      reason: complete ? '' : failureReason(instances, failed),
-      finishedMs: this.atMs,
-    });
+    const skipped = instances.filter(({ state }) => state === 'skipped');
+    const end = { ...record, finishedMs: this.atMs };
+    if (failed.length > 0) {
+      this.put(task, { ...end, state: 'failed', reason: failureReason(instances, failed) });
+    } else if (skipped.length === instances.length) {
+      const reason = skipped[0]?.error?.message ?? ENDING[this.ending ?? 'cancelled'];
+      this.put(task, { ...end, state: 'skipped', reason });
+    } else {
+      const output = taskOutput(task, record) ?? null;
+      if (task.branch !== null && chosenTasks(this.graph, task, output) === undefined) {
+        const words = Object.keys(task.branch.cases).join(', ');
+        const reason = `BRANCH_UNKNOWN_CASE: chose ${JSON.stringify(output)}, expected one of ${words}`;
+        const error = { code: 'BRANCH_UNKNOWN_CASE', message: reason };
+        const closed = instances.map((one): Instance => ({ ...one, state: 'failed', error }));
+        this.put(task, { ...end, state: 'failed', reason, instances: closed });
+        return;
+      }
+      this.put(task, { ...end, state: 'success', reason: '' });
+      this.choose(task, output);
+    }
+  }
+
+  /** What a branch or short circuit does not choose is skipped at once, also where it was given up before. */
+  private choose(task: PlanTask, output: Json): void {
+    for (const id of skippedBy(this.graph, task, output, true)) {
+      const below = this.graph.task(id);
+      const { state } = this.record(id);
+      if ((state !== 'none' && state !== 'upstream_failed') || mapsOverLiteral(below)) continue;
+      this.settle(below, 'skipped', `${task.id} chose ${JSON.stringify(output)}`);
+    }
   }
 
   private settle(task: PlanTask, state: TaskState, reason: string): void {
@@ -268,12 +360,10 @@ class Draft {
 
   private evaluate(expression: Expression, item: Json = null): Json {
     const scope: Scope = {
-      outputs: (id) => {
-        const task = this.byId.get(id);
-        return task === undefined ? undefined : taskOutput(task, this.record(id));
-      },
-      params: this.state.params,
-      run: this.state,
+      outputs: (id) =>
+        this.graph.has(id) ? taskOutput(this.graph.task(id), this.record(id)) : undefined,
+      params: this.before.params,
+      run: this.before,
       item,
     };
     return evaluate(expression, scope);
@@ -285,8 +375,16 @@ class Draft {
 
   private put(task: PlanTask, record: TaskRecord): void {
     this.tasks[task.id] = record;
+    if (isTerminal(record.state)) {
+      this.commands.push({ kind: 'task_ended', task: task.id, state: record.state });
+    }
   }
 }
+
+const ENDING = {
+  cancelled: 'the run was cancelled',
+  timed_out: 'the run took longer than it may',
+} as const;
 
 function textOf(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
@@ -294,8 +392,7 @@ function textOf(value: Json): string {
 
 function failureReason(instances: readonly Instance[], failed: readonly Instance[]): string {
   const [first] = failed;
-  if (first?.error === null || first === undefined) return 'cancelled before it started';
-  const { code, message } = first.error;
+  const { code, message } = first?.error ?? { code: 'INTERNAL', message: 'no reason given' };
   const cause = message.startsWith(code) ? message : `${code}: ${message}`;
   return instances.length === 1
     ? cause

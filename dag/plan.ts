@@ -5,43 +5,44 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
-import type { JsonObject } from '../contracts/json.js';
+import type { Json, JsonObject } from '../contracts/json.js';
 import type { Queue } from '../contracts/queues.js';
 import type { TriggerRule } from '../contracts/states.js';
 import type { Expression } from './expression.js';
+import type { PartitionKind } from './partitions.js';
+import type { Schedule } from './schedule.js';
 
 /** A compiled DAG. */
 export interface Plan {
-  readonly format: 1;
+  readonly format: 2;
   readonly dag: string;
   readonly description: string;
   readonly partitions: PartitionKind;
   readonly schedule: Schedule | null;
   /** Parameters and their defaults; a run may replace values, never add names. */
   readonly params: JsonObject;
+  /** JSON Schema of each parameter that declares one. */
+  readonly paramSchemas: JsonObject;
   /** Version of the activity code the plan was compiled with. */
   readonly codeVersion: string;
+  /** Assets whose change makes a run of this DAG stale. */
+  readonly reads: readonly string[];
+  /** A run that lasts longer is ended as failed; null for no limit. */
+  readonly timeoutMs: number | null;
+  readonly callbacks: readonly Callback[];
   /** Each task stands after all its upstream tasks. */
   readonly tasks: readonly PlanTask[];
   /** What the run returns. */
   readonly output: Expression;
 }
 
-/** What a run is about: an ISO week, or nothing in particular. */
-export type PartitionKind = 'iso-week' | 'none';
+export type { PartitionKind } from './partitions.js';
+export type { Schedule } from './schedule.js';
 
-/** When runs start by themselves. */
-export interface Schedule {
-  /** Five fields, as in crontab. */
-  readonly cron: string;
-  /** IANA name of the zone the cron line is read in. */
-  readonly timeZone: string;
-}
-
-/** A task of a plan; upstream tasks are named by id. */
+/** A task of a plan; other tasks are named by id. */
 export interface PlanTask {
+  /** With the ids of its groups in front: `prepare.load`. */
   readonly id: string;
-  /** An activity by name, or a workflow by type: another DAG, or native code. */
   readonly target: PlanTarget;
   readonly upstream: readonly string[];
   readonly triggerRule: TriggerRule;
@@ -51,20 +52,69 @@ export interface PlanTask {
   /** Present on a mapped task: one instance for each element, at most `width` of them at a time. */
   readonly map: { readonly over: Expression; readonly width: number } | null;
   readonly summary: Expression;
+  readonly branch: Branch | null;
+  readonly shortCircuit: ShortCircuit | null;
+  /** Makes what a teardown takes away; see `teardown`. */
+  readonly setup: boolean;
+  readonly teardown: Teardown | null;
+  /** Assets that the task's success brings up to date. */
+  readonly updates: readonly string[];
+  readonly callbacks: readonly Callback[];
+}
+
+/** The task's output names the direct downstream tasks that go on; the others are skipped. */
+export interface Branch {
+  /** Tasks by the word that chooses them; a word that is not here is the id of a downstream task. */
+  readonly cases: { readonly [word: string]: readonly string[] };
+}
+
+/** Unless the task's output is true (not false, null, 0 or empty), what is downstream is skipped. */
+export interface ShortCircuit {
+  /** True skips all that is downstream; false the direct downstream, and trigger rules say the rest. */
+  readonly ignoreDownstreamTriggerRules: boolean;
+}
+
+/** Runs once all before it has ended, if a setup of it has succeeded; also when the run is cancelled. */
+export interface Teardown {
+  readonly setups: readonly string[];
+  /** By default a teardown that fails does not fail the run. */
+  readonly onFailureFailRun: boolean;
 }
 
 /** What a task runs. */
 export type PlanTarget =
-  | {
-      readonly kind: 'activity';
-      readonly name: string;
-      readonly queue: Queue;
-      /** Hash of the activity's input and output schema at compile time. */
-      readonly contract: string;
-      readonly retry: RetryRule;
-      readonly timeoutMs: number;
-    }
-  | { readonly kind: 'workflow'; readonly type: string };
+  | ActivityTarget
+  /** A workflow by type: another DAG, or native code. */
+  | { readonly kind: 'workflow'; readonly type: string }
+  /** Nothing: the output is the input. */
+  | { readonly kind: 'inline' }
+  /** Nothing runs until a person has chosen an option. */
+  | ApprovalTarget
+  /** The word `latest` for the newest partition that has ended when the run starts, no word for others. */
+  | { readonly kind: 'latest_only' };
+
+/** An activity by name. */
+export interface ActivityTarget {
+  readonly kind: 'activity';
+  readonly name: string;
+  readonly queue: Queue;
+  /** Hash of the activity's input and output schema at compile time. */
+  readonly contract: string;
+  readonly retry: RetryRule;
+  /** Limit of one try. */
+  readonly timeoutMs: number;
+  /** Limit of all tries together, waits included; null for none. */
+  readonly deadlineMs: number | null;
+}
+
+/** A question to a person; the output is an `Approval` of contracts/engine.ts. */
+export interface ApprovalTarget {
+  readonly kind: 'approval';
+  readonly options: readonly string[];
+  readonly expiresMs: number | null;
+  /** The option taken when it expires; null fails the task. */
+  readonly onExpiry: string | null;
+}
 
 /** When a failed try is repeated. */
 export interface RetryRule {
@@ -75,6 +125,86 @@ export interface RetryRule {
   /** Each wait is this times the one before. @minimum 1 */
   readonly backoffCoefficient: number;
   readonly maximumIntervalMs: number;
+  /** Each wait is multiplied by a random factor of 1 - jitter to 1 + jitter. @minimum 0 @maximum 1 */
+  readonly jitter: number;
+  /** Tries in all for an error of this code, in place of `maximumAttempts`; 1 never repeats it. */
+  readonly attemptsByCode: { readonly [code: string]: number };
+}
+
+/** What is told to the outside, once, when a task or the run comes to one of these states. */
+export interface Callback {
+  readonly on: readonly ('success' | 'failed' | 'skipped' | 'upstream_failed' | 'cancelled')[];
+  readonly notify:
+    | { readonly kind: 'webhook'; readonly url: string }
+    /** The notice is its standard input, as JSON. */
+    | { readonly kind: 'command'; readonly command: readonly string[] };
+}
+
+/** A plan as it is stored, or written by hand: format 1 had fewer fields, and defaults may be left out. */
+export interface PlanDocument extends Partial<Omit<Plan, 'format' | 'tasks'>> {
+  readonly format: 1 | 2;
+  readonly dag: string;
+  readonly tasks: readonly (Partial<PlanTask> & Pick<PlanTask, 'id'>)[];
+}
+
+/** Retries of a target that declares none. */
+export const DEFAULT_RETRY: RetryRule = {
+  maximumAttempts: 1,
+  initialIntervalMs: 1_000,
+  backoffCoefficient: 2,
+  maximumIntervalMs: 60_000,
+  jitter: 0,
+  attemptsByCode: {},
+};
+
+/** Instances of a mapped task at a time, where the DAG does not say. */
+export const DEFAULT_WIDTH = 16;
+
+/** A stored plan of any format with everything filled in. */
+export function readPlan(document: PlanDocument): Plan {
+  const { tasks, ...shape } = document;
+  return {
+    description: '',
+    partitions: 'none',
+    schedule: null,
+    params: {},
+    paramSchemas: {},
+    codeVersion: '',
+    reads: [],
+    timeoutMs: null,
+    callbacks: [],
+    output: null,
+    ...shape,
+    format: 2,
+    tasks: tasks.map(readTask),
+  };
+}
+
+function readTask(task: PlanDocument['tasks'][number]): PlanTask {
+  const { target } = task;
+  return {
+    upstream: [],
+    triggerRule: task.teardown == null ? 'all_success' : 'all_done_setup_success',
+    when: null,
+    input: null,
+    map: null,
+    summary: task.id,
+    branch: null,
+    shortCircuit: null,
+    setup: false,
+    teardown: null,
+    updates: [],
+    callbacks: [],
+    ...task,
+    target:
+      target?.kind === 'activity'
+        ? {
+            ...target,
+            retry: { ...DEFAULT_RETRY, ...target.retry },
+            deadlineMs: (target as Partial<ActivityTarget>).deadlineMs ?? null, // not in format 1
+          }
+        : (target ?? { kind: 'inline' }),
+  };
 }
 
 // a CommonJS function whose type declaration claims an ES module
@@ -90,4 +220,9 @@ export function hashJson(value: unknown): string {
   const text = serialize(value);
   if (text === undefined) throw new TypeError('only JSON values have a hash');
   return bytesToHex(sha256(utf8ToBytes(text)));
+}
+
+/** True as a condition: not false, null, zero, or empty. */
+export function isTruthy(value: Json): boolean {
+  return Array.isArray(value) ? value.length > 0 : Boolean(value);
 }

@@ -1,14 +1,18 @@
 /** A run as a reader sees it: the answer to the query, and the live table in the Temporal UI. */
 import type { RunView, TaskView } from '../contracts/engine.js';
-import type { RunRecord, TaskRecord } from './fold.js';
+import { whyWaiting } from './decide-task.js';
+import { graphOf } from './graph.js';
+import type { Plan, PlanTask } from './plan.js';
+import type { RunRecord } from './run-record.js';
 
 /** The record without inputs and outputs, which may be large. */
-export function runView(record: RunRecord): RunView {
+export function runView(plan: Plan, record: RunRecord): RunView {
   return {
     dagRunId: record.dagRunId,
     planHash: record.planHash,
     state: record.state,
-    tasks: Object.entries(record.tasks).map(([task, of]) => taskView(task, of)),
+    paused: record.paused,
+    tasks: plan.tasks.map((task) => taskView(plan, task, record)),
   };
 }
 
@@ -21,20 +25,31 @@ export function taskTable(view: RunView): string {
   return ['| task | state | done | note |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
-function taskView(task: string, record: TaskRecord): TaskView {
-  const { state, startedMs, finishedMs, instances } = record;
+function taskView(plan: Plan, task: PlanTask, { tasks }: RunRecord): TaskView {
+  const { state, startedMs, finishedMs, instances, reason } = tasks[task.id]!; // see `newRun`
   const ended = instances.filter((instance) => instance.finishedMs !== null);
   const running = instances.filter((instance) => instance.state === 'running');
+  const note =
+    state === 'none'
+      ? whyWaiting(graphOf(plan), task, tasks)
+      : reason ||
+        running
+          .map(({ summary }) => summary)
+          .slice(0, SHOWN)
+          .join(', ');
   return {
-    task,
+    task: task.id,
     state,
     done: ended.length,
     total: instances.length,
-    note: record.reason === '' ? running.map(({ summary }) => summary).join(', ') : record.reason,
+    note,
     startedMs,
     finishedMs,
   };
 }
+
+/** So many instances of a mapped task are named in a note. */
+const SHOWN = 20;
 
 function escape(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ');

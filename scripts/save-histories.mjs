@@ -14,12 +14,15 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { homeLayout } from '../dist/contracts/home.js';
+import { dataConverter } from '../dist/payloads/payload-codec.js';
 
 const { History } = proto.temporal.api.history.v1;
 const home = resolve(process.env.SENTINEL_HOME ?? '.sentinel');
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const target = resolve(process.argv[2] ?? join(root, 'test', 'histories'));
 
+const [codec] = dataConverter(homeLayout(home)).payloadCodecs;
 const { ports } = JSON.parse(readFileSync(join(home, 'run', 'temporal.json'), 'utf8'));
 const client = new Client({
   connection: await Connection.connect({ address: `127.0.0.1:${ports.grpc}` }),
@@ -35,6 +38,7 @@ for await (const { type, workflowId, runId, historyLength } of client.workflow.l
 mkdirSync(target, { recursive: true });
 for (const [type, { workflowId, runId }] of longest) {
   const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  await inlineLargeValues(history);
   // not `historyToJSON`: with two copies of protobufjs installed it takes neither's types
   const plain = History.toObject(History.fromObject(history), {
     enums: String,
@@ -49,3 +53,13 @@ for (const [type, { workflowId, runId }] of longest) {
   process.stdout.write(`${type}: ${workflowId}, ${history.events.length} events\n`);
 }
 await client.connection.close();
+
+/** A saved history is replayed where the home is not: references become the values again. */
+async function inlineLargeValues(node) {
+  if (node === null || typeof node !== 'object' || node instanceof Uint8Array) return;
+  if (node.metadata instanceof Object && node.data instanceof Uint8Array) {
+    Object.assign(node, (await codec.decode([node]))[0]);
+  } else {
+    for (const child of Object.values(node)) await inlineLargeValues(child);
+  }
+}

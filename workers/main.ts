@@ -2,7 +2,9 @@
  * A worker: serves the task queues it is told to. On one machine one process serves all of them; in a
  * cluster each machine serves those it is fit for.
  *
- *     node dist/workers/main.js --home DIR --temporal HOST:PORT --mlflow URL [--queues control,io,cpu]
+ *     node dist/workers/main.js --home DIR --temporal HOST:PORT --mlflow URL [--queues control,io,cpu,triggers]
+ *
+ * A parent process may have it serve further queues with the message `{ serve: 'triggers' }`.
  */
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -15,6 +17,7 @@ import { createActivities } from '../activities/index.js';
 import { homeLayout } from '../contracts/home.js';
 import type { Json, JsonObject } from '../contracts/json.js';
 import { QUEUES, type Queue } from '../contracts/queues.js';
+import { dataConverter } from '../payloads/payload-codec.js';
 import { temporalConfig } from '../temporal.config.js';
 import { installation } from '../activities/installation.js';
 
@@ -30,7 +33,10 @@ const { values: options } = parseArgs({
 });
 
 /** Activities at a time; compute children have a core each. */
-const SLOTS: Record<Queue, number> = { control: 100, io: 8, cpu: cpus().length };
+const SLOTS: Record<Queue, number> = { control: 100, io: 8, cpu: cpus().length, triggers: 1 };
+
+/** Queues on which workflows run; the others have activities only. */
+const WORKFLOW_QUEUES: readonly string[] = ['control', 'triggers'] satisfies Queue[];
 
 // the `up` that started this worker is gone; listening from the start, for it may go at any time
 process.once('disconnect', () => process.exit(1));
@@ -39,35 +45,49 @@ async function main(): Promise<void> {
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
   const layout = homeLayout(required('home'));
   const { connection: address, namespace } = temporalConfig(options.temporal);
+  const converter = dataConverter(layout);
   const activities = createActivities({
     layout,
     setupDir: installation.setupDir,
     computeEntry: installation.computeEntry,
     mlflowUrl: required('mlflow'),
-    temporal: new Client({ connection: await Connection.connect(address), namespace }),
+    temporal: new Client({
+      connection: await Connection.connect(address),
+      namespace,
+      dataConverter: converter,
+    }),
     params: { preset: await defaultPreset(), ...givenParams() },
     plans: compiledPlans(),
   });
   const connection = await NativeConnection.connect(address);
-  const workers = await Promise.all(
-    options.queues.split(',').map((queue) =>
-      Worker.create({
-        connection,
-        namespace,
-        taskQueue: queue,
-        activities,
-        // heartbeats are throttled to .8 of their timeout otherwise, and a cancel is heard by heartbeat
-        maxHeartbeatThrottleInterval: '2s',
-        defaultHeartbeatThrottleInterval: '2s',
-        maxConcurrentActivityTaskExecutions: SLOTS[queue as Queue] ?? 1, // an unknown name has no slots of its own
-        shutdownGraceTime: '3s',
-        ...(queue === 'control' && { workflowBundle: { codePath: installation.workflowBundle } }),
+  const create = (queue: string): Promise<Worker> =>
+    Worker.create({
+      connection,
+      namespace,
+      dataConverter: converter,
+      taskQueue: queue,
+      activities,
+      // heartbeats are throttled to .8 of their timeout otherwise, and a cancel is heard by heartbeat
+      maxHeartbeatThrottleInterval: '2s',
+      defaultHeartbeatThrottleInterval: '2s',
+      maxConcurrentActivityTaskExecutions: SLOTS[queue as Queue] ?? 1, // an unknown name has no slots of its own
+      shutdownGraceTime: '3s',
+      ...(WORKFLOW_QUEUES.includes(queue) && {
+        workflowBundle: { codePath: installation.workflowBundle },
       }),
-    ),
-  );
+    });
+  const workers = await Promise.all(options.queues.split(',').map(create));
+  process.on('message', ({ serve }: { serve: string }) => {
+    void create(serve).then((worker) => worker.run(), fail);
+  });
   process.send?.('ready');
   await Promise.all(workers.map((worker) => worker.run()));
   process.exit(0);
+}
+
+function fail(error: unknown): void {
+  console.error(error);
+  process.exit(1);
 }
 
 /** The preset of runs that name none. */
@@ -86,7 +106,4 @@ function required(name: 'home' | 'mlflow'): string {
   return value;
 }
 
-main().catch((error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
+main().catch(fail);

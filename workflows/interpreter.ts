@@ -3,206 +3,412 @@
  * tells the fold what came of them. Nothing is decided here.
  */
 import {
-  ActivityCancellationType,
-  ActivityFailure,
+  allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
-  ChildWorkflowFailure,
   condition,
+  continueAsNew,
   defineQuery,
+  defineSignal,
+  defineUpdate,
+  executeChild,
   isCancellation,
-  log,
   proxyActivities,
-  scheduleActivity,
   setCurrentDetails,
   setHandler,
-  startChild,
-  TimeoutFailure,
+  sleep,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { defineSearchAttributeKey, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { AssetActivities } from '../activities/assets.js';
+import type { CallbackActivities } from '../activities/callbacks.js';
 import type { EngineActivities } from '../activities/engine.js';
 import {
-  dagRunId,
+  APPROVE_UPDATE,
+  MARK_UPDATE,
   partitionOf,
+  PAUSE_SIGNAL,
+  RESUME_SIGNAL,
   RUN_QUERY,
+  type Approval,
+  type Choice,
+  type Mark,
+  type Notice,
   type RunInput,
-  type TaskContext,
 } from '../contracts/engine.js';
 import type { Json } from '../contracts/json.js';
 import { SEARCH_ATTRIBUTES } from '../contracts/queues.js';
+import { BATCH_SIZE, fold, type Command, type RunEvent } from '../dag/fold.js';
+import { graphOf } from '../dag/graph.js';
 import {
-  fold,
-  instanceName,
+  readPlan,
+  type ApprovalTarget,
+  type Callback,
+  type Plan,
+  type PlanTask,
+} from '../dag/plan.js';
+import {
   newRun,
-  type Command,
-  type RunEvent,
+  type InstanceEnd,
+  type InstanceKey,
   type RunRecord,
   type TaskError,
-} from '../dag/fold.js';
-import type { Plan, PlanTask } from '../dag/plan.js';
+} from '../dag/run-record.js';
 import { runView, taskTable } from '../dag/run-view.js';
+import { executeTask, taskError, type RunOfTask } from './execute-task.js';
+import type { mapBatch } from './map-batch.js';
 
-const engine = proxyActivities<EngineActivities>({
+const engine = proxyActivities<EngineActivities & CallbackActivities & AssetActivities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: '15s', // a dead worker is noticed within this
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
-/** Runs the DAG that the workflow type names. Returns the plan's output. */
-export async function interpret(input: RunInput = {}): Promise<Json> {
-  const { workflowId, workflowType, startTime } = workflowInfo();
+/** A history this long is left as soon as nothing is under way … */
+const LONG_HISTORY = 4_096;
+/** … and at this length nothing more is started until nothing is under way. */
+const TOO_LONG_HISTORY = 10_000;
+
+/**
+ * Runs the DAG that the workflow type names. Returns the plan's output.
+ *
+ * @param carried the record of a run that continues as new
+ */
+export async function interpret(input: RunInput = {}, carried?: RunRecord): Promise<Json> {
+  const { workflowId, workflowType } = workflowInfo();
   const partition = input.partition ?? partitionOf(workflowId);
-  const { plan, hash, params } = await engine.resolvePlan({
+  const resolved = await engine.resolvePlan({
     dag: workflowType,
     planHash: input.planHash ?? null,
     params: input.params ?? {},
+    ...(input.rerun !== undefined && { dagRunId: workflowId, rerun: input.rerun }),
   });
-  setSearchAttributes({ dag: workflowType, partition, planHash: hash, state: 'running' });
+  const plan = readPlan(resolved.plan);
+  const { hash: planHash, params } = resolved;
+  setSearchAttributes({ dag: workflowType, partition, planHash, state: 'running' });
 
-  const run = new Run(
-    plan,
-    newRun(plan, {
-      dagRunId: workflowId,
-      planHash: hash,
-      partition,
-      params,
-    }),
-  );
-  setHandler(defineQuery(RUN_QUERY), () => runView(run.record));
-  const output = await run.toEnd();
-
-  await CancellationScope.nonCancellable(async () => {
+  const start = newRun(plan, { dagRunId: workflowId, planHash, partition, params }, resolved.kept);
+  const run = new Run(plan, carried ?? start);
+  // asked for here, where a cancel arrives; the run itself must live on to end its tasks
+  const cancelled = CancellationScope.current().cancelRequested;
+  return CancellationScope.nonCancellable(async () => {
+    const output = await run.toEnd(cancelled);
+    if (run.record.state === 'running') {
+      await condition(allHandlersFinished);
+      return continueAsNew<typeof interpret>({ ...input, planHash }, run.record);
+    }
     await engine.recordRun({
       dag: workflowType,
       codeVersion: plan.codeVersion,
-      startedMs: startTime.getTime(),
+      startedMs: run.record.startedMs,
       finishedMs: Date.now(),
+      temporalRunId: run.identity.temporalRunId,
+      ...(input.rerun !== undefined && { rerunOf: input.rerun.of }),
       record: run.record,
     });
     setSearchAttributes({ state: run.record.state });
+    await condition(allHandlersFinished);
+    if (run.record.state === 'cancelled') throw new CancelledFailure('the run was cancelled');
+    if (run.record.state === 'failed') throw runFailure(run.record);
+    return output;
   });
-  if (run.record.state === 'cancelled') throw new CancelledFailure('the run was cancelled');
-  if (run.record.state === 'failed') throw runFailure(run.record);
-  return output;
 }
 
-/** One run under way: the fold's state, and the tasks that are out. */
+/** One run under way: the fold's record, and the tasks that are out. */
 class Run {
   record: RunRecord;
+  readonly identity: RunOfTask;
   private readonly plan: Plan;
-  private readonly tasks: Map<string, PlanTask>;
   private output: Json = null;
+  /** Activities and workflows that are out. */
+  private working = 0;
+  /** Callbacks and asset updates that are out. */
+  private telling = 0;
+  /** Something was to start, but the history is too long. */
+  private parked = false;
+  private readonly scopes = new Map<string, CancellationScope[]>();
+  private readonly choices = new Map<string, Choice>();
 
   constructor(plan: Plan, record: RunRecord) {
     this.plan = plan;
     this.record = record;
-    this.tasks = new Map(plan.tasks.map((task) => [task.id, task]));
+    this.identity = {
+      planHash: record.planHash,
+      dagRunId: record.dagRunId,
+      temporalRunId: workflowInfo().firstExecutionRunId,
+    };
+    setHandler(defineQuery(RUN_QUERY), () => runView(plan, this.record));
+    setHandler(defineSignal(PAUSE_SIGNAL), () => this.apply({ kind: 'paused', atMs: Date.now() }));
+    setHandler(defineSignal(RESUME_SIGNAL), () =>
+      this.apply({ kind: 'resumed', atMs: Date.now() }),
+    );
+    setHandler(defineUpdate<void, [Mark]>(MARK_UPDATE), (mark) => this.mark(mark), {
+      validator: (mark: Mark) => this.checkMark(mark),
+    });
+    setHandler(defineUpdate<void, [Choice]>(APPROVE_UPDATE), (choice) => this.approve(choice), {
+      validator: (choice: Choice) => this.checkChoice(choice),
+    });
   }
 
-  async toEnd(): Promise<Json> {
-    const tasks = new CancellationScope();
-    this.apply(tasks, { kind: 'run_started', atMs: Date.now() });
-    try {
-      await condition(() => this.record.state !== 'running');
-    } catch (error) {
-      if (!isCancellation(error)) throw error;
-      this.apply(tasks, { kind: 'cancel_requested', atMs: Date.now() });
-      tasks.cancel();
-      await CancellationScope.nonCancellable(() =>
-        condition(() => this.record.state !== 'running'),
-      );
+  /** Goes on until the run has ended, or must continue as new: then its state is still `running`. */
+  async toEnd(cancelled: Promise<never>): Promise<Json> {
+    void cancelled.catch(() => this.apply({ kind: 'cancel_requested', atMs: Date.now() }));
+    const { timeoutMs } = this.plan;
+    const begun = this.record.startedMs > 0;
+    if (begun) this.goOn();
+    else this.apply({ kind: 'run_started', atMs: Date.now() });
+    const timer = new CancellationScope();
+    if (timeoutMs !== null) {
+      const leftMs = this.record.startedMs + timeoutMs - Date.now();
+      void timer
+        .run(() => sleep(Math.max(1, leftMs)))
+        .then(
+          () => this.apply({ kind: 'timed_out', atMs: Date.now() }),
+          () => undefined, // the run ended before
+        );
     }
+    await condition(
+      () =>
+        this.telling === 0 &&
+        (this.record.state !== 'running' || (this.parked && this.working === 0)),
+    );
+    timer.cancel();
     return this.output;
   }
 
-  private apply(tasks: CancellationScope, event: RunEvent): void {
-    const { state, commands } = fold(this.plan, this.record, event);
-    this.record = state;
-    setCurrentDetails(taskTable(runView(state)));
-    for (const command of commands) {
-      if (command.kind === 'finish') this.output = command.output;
-      else void tasks.run(() => this.carryOut(tasks, command));
+  private apply(event: RunEvent): void {
+    const { record, commands } = fold(this.plan, this.record, event);
+    this.record = record;
+    setCurrentDetails(taskTable(runView(this.plan, record)));
+    for (const command of commands) this.carryOut(command);
+  }
+
+  /** Starts anew what had been started, but was parked, when the run continued as new. */
+  private goOn(): void {
+    for (const { id } of this.plan.tasks) {
+      const { instances, state } = this.record.tasks[id]!; // see `newRun`
+      if (state !== 'running') continue;
+      for (let index = 0; index < instances.length; index += 1) {
+        if (instances[index]?.state !== 'running') continue;
+        if (instances.length <= BATCH_SIZE) {
+          this.carryOut({ kind: 'start', key: { task: id, index } });
+          continue;
+        }
+        const isRunning = ({ state: of }: { state: string }): boolean => of === 'running';
+        const batch = instances.slice(index, index + BATCH_SIZE);
+        const count = batch.every(isRunning)
+          ? batch.length
+          : batch.findIndex((of) => !isRunning(of));
+        const width = Math.min(BATCH_SIZE, this.task(id).map?.width ?? 1);
+        this.carryOut({ kind: 'start_batch', task: id, first: index, count, width });
+        index += count - 1;
+      }
     }
   }
 
-  private async carryOut(
-    tasks: CancellationScope,
-    { key, input, summary }: Extract<Command, { kind: 'start' }>,
-  ): Promise<void> {
-    const task = this.tasks.get(key.task)!; // the fold starts tasks of this plan only
+  private carryOut(command: Command): void {
+    switch (command.kind) {
+      case 'start':
+        if (this.isFull(command.key.task)) return;
+        return this.begin(command.key.task, () => this.startOne(command.key));
+      case 'start_batch':
+        if (this.isFull(command.task)) return;
+        return this.begin(command.task, () => this.startBatch(command));
+      case 'cancel':
+        return this.scopes.get(command.task)?.forEach((scope) => scope.cancel());
+      case 'task_ended': {
+        const { callbacks, updates } = this.task(command.task);
+        const reason = this.record.tasks[command.task]?.reason ?? '';
+        this.notify(callbacks, { task: command.task, state: command.state, reason });
+        if (command.state === 'success' && updates.length > 0) {
+          this.tell(() => this.publish(command.task, updates));
+        }
+        return;
+      }
+      case 'finish':
+        this.output = command.output;
+        this.notify(this.plan.callbacks, { state: command.state, reason: '' });
+        return;
+    }
+  }
+
+  /** True once the history leaves no room to start more; waiting for a person takes none. */
+  private isFull(task: string): boolean {
+    if (this.task(task).target.kind === 'approval') return false;
+    const { historyLength } = workflowInfo();
+    this.parked ||= historyLength > (this.working === 0 ? LONG_HISTORY : TOO_LONG_HISTORY);
+    return this.parked;
+  }
+
+  /** Work of a task in a scope of its own, which a cancel of the task ends. */
+  private begin(task: string, work: () => Promise<void>): void {
+    const scope = new CancellationScope();
+    this.scopes.set(task, [...(this.scopes.get(task) ?? []), scope]);
+    void scope.run(work);
+  }
+
+  private async startOne(key: InstanceKey): Promise<void> {
+    const task = this.task(key.task);
+    const instance = this.record.tasks[key.task]!.instances[key.index]!; // the fold has just started it
+    const { target } = task;
+    let end: InstanceEnd;
+    if (target.kind === 'approval') {
+      end = await this.awaitChoice(key.task, target, instance.startedMs ?? Date.now());
+    } else {
+      this.working += 1;
+      end =
+        target.kind === 'latest_only'
+          ? await this.isLatest()
+          : await executeTask(task, key.index, instance, this.identity);
+      this.working -= 1;
+    }
+    this.apply({ kind: 'instances_ended', ends: [{ key, end }], atMs: Date.now() });
+  }
+
+  private async startBatch(batch: Extract<Command, { kind: 'start_batch' }>): Promise<void> {
+    const { first, count, width } = batch;
+    const items = this.record.tasks[batch.task]!.instances.slice(first, first + count); // as above
+    this.working += 1;
+    let ends: readonly InstanceEnd[];
     try {
-      const output = await execute(task, key.index, input, summary, this.record.planHash);
-      this.apply(tasks, { kind: 'instance_succeeded', key, output, atMs: Date.now() });
-    } catch (error) {
-      this.apply(tasks, {
-        kind: 'instance_failed',
-        key,
-        error: taskError(error),
-        atMs: Date.now(),
+      ends = await executeChild<typeof mapBatch>('map-batch', {
+        workflowId: `${this.record.dagRunId}:${batch.task}:${first}-${first + count - 1}`,
+        args: [
+          {
+            task: this.task(batch.task),
+            run: this.identity,
+            first,
+            items: items.map(({ input, summary }) => ({ input, summary })),
+            width,
+          },
+        ],
+        staticSummary: `${batch.task} ${first} to ${first + count - 1}`,
       });
+    } catch (error) {
+      const why: TaskError = taskError(error);
+      ends = items.map(() => ({ state: 'failed', error: why }));
     }
-  }
-}
-
-async function execute(
-  task: PlanTask,
-  index: number,
-  input: Json,
-  summary: string,
-  planHash: string,
-): Promise<Json> {
-  const { target } = task;
-  if (target.kind === 'activity') {
-    const { maximumAttempts, initialIntervalMs, backoffCoefficient, maximumIntervalMs } =
-      target.retry;
-    const run: TaskContext = { contract: target.contract, planHash };
-    return scheduleActivity<Json>(target.name, [input, run], {
-      activityId: instanceName(task, index),
-      taskQueue: target.queue,
-      startToCloseTimeout: target.timeoutMs,
-      heartbeatTimeout: '15s', // heartbeats come every 2 s; a dead worker is noticed within this
-      cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-      retry: {
-        maximumAttempts,
-        initialInterval: initialIntervalMs,
-        backoffCoefficient,
-        maximumInterval: maximumIntervalMs,
-      },
-      summary,
+    this.working -= 1;
+    this.apply({
+      kind: 'instances_ended',
+      ends: ends.map((end, offset) => ({ key: { task: batch.task, index: first + offset }, end })),
+      atMs: Date.now(),
     });
   }
-  const child = await startChild(target.type, {
-    workflowId: dagRunId(target.type, partitionOfInput(input)),
-    args: [input],
-    staticSummary: summary,
-  });
-  return (await child.result()) as Json; // a workflow's result came through JSON
+
+  private async isLatest(): Promise<InstanceEnd> {
+    try {
+      const { partition, startedMs } = this.record;
+      const dag = this.plan.dag;
+      const output = await engine.chooseLatest({ dag, partition, atMs: startedMs });
+      return { state: 'success', output };
+    } catch (error) {
+      return { state: 'failed', error: taskError(error) };
+    }
+  }
+
+  private async awaitChoice(
+    task: string,
+    { expiresMs, onExpiry }: ApprovalTarget,
+    askedMs: number,
+  ): Promise<InstanceEnd> {
+    const isChosen = (): boolean => this.choices.has(task);
+    try {
+      if (expiresMs === null) await condition(isChosen);
+      else await condition(isChosen, Math.max(1, askedMs + expiresMs - Date.now()));
+    } catch (error) {
+      if (!isCancellation(error)) throw error;
+      return { state: 'failed', error: taskError(error) };
+    }
+    const choice = this.choices.get(task);
+    if (choice !== undefined) {
+      const output: Approval = { option: choice.option, by: choice.by, expired: false };
+      return { state: 'success', output: { ...output } };
+    }
+    if (onExpiry !== null) {
+      return { state: 'success', output: { option: onExpiry, by: '', expired: true } };
+    }
+    const message = 'nobody chose in time, and no option is the default';
+    return { state: 'failed', error: { code: 'APPROVAL_EXPIRED', message } };
+  }
+
+  private mark({ task, state, output = null, by }: Mark): void {
+    const reason = `marked ${state} by ${by}`;
+    this.apply({ kind: 'task_marked', task, state, output, reason, atMs: Date.now() });
+  }
+
+  private checkMark({ task, state }: Mark): void {
+    if (this.record.tasks[task] === undefined) throw unknownTask(this.record, task);
+    if (!['success', 'failed', 'skipped'].includes(state)) {
+      throw badChoice(`state ${JSON.stringify(state)}`, 'success, failed or skipped');
+    }
+  }
+
+  private approve(choice: Choice): void {
+    this.choices.set(choice.task, choice);
+  }
+
+  private checkChoice({ task, option }: Choice): void {
+    const record = this.record.tasks[task];
+    if (record === undefined) throw unknownTask(this.record, task);
+    const { target } = this.task(task);
+    if (target.kind !== 'approval' || record.state !== 'running' || this.choices.has(task)) {
+      throw badChoice(`"${task}" is ${record.state}`, 'an approval that waits for a choice');
+    }
+    if (!target.options.includes(option)) {
+      throw badChoice(`option ${JSON.stringify(option)}`, `one of ${target.options.join(', ')}`);
+    }
+  }
+
+  private notify(
+    callbacks: readonly Callback[],
+    { task, state, reason }: Pick<Notice, 'task' | 'state' | 'reason'>,
+  ): void {
+    const { dagRunId, partition } = this.record;
+    const { temporalRunId } = this.identity;
+    const about = { dag: this.plan.dag, dagRunId, partition, temporalRunId, state, reason };
+    const notice: Notice = { ...about, ...(task !== undefined && { task }), atMs: Date.now() };
+    for (const [index, { on, notify }] of callbacks.entries()) {
+      if (!(on as readonly string[]).includes(state)) continue;
+      this.tell(() => engine.notify({ notify, notice, key: `${task ?? ''}/${state}/${index}` }));
+    }
+  }
+
+  private publish(task: string, assets: readonly string[]): Promise<unknown> {
+    const { dagRunId, partition } = this.record;
+    const { temporalRunId } = this.identity;
+    return engine.publishAssets({ assets, partition, dagRunId, temporalRunId, task });
+  }
+
+  /** Tells the outside; the run ends after that, but not otherwise because it failed. */
+  private tell(work: () => Promise<unknown>): void {
+    this.telling += 1;
+    const done = (): void => {
+      this.telling -= 1;
+    };
+    void work().then(done, done);
+  }
+
+  private task(id: string): PlanTask {
+    return graphOf(this.plan).task(id);
+  }
 }
 
-/** The partition that a task's input names for the workflow it runs. */
-function partitionOfInput(input: Json): string {
-  const { partition } = (input ?? {}) as { partition?: Json }; // any JSON may lack it
-  return typeof partition === 'string' ? partition : '';
+function unknownTask(record: RunRecord, task: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(
+    `TASK_UNKNOWN: no task "${task}", expected one of ${Object.keys(record.tasks).join(', ')}. ` +
+      'Fix: correct the name',
+    'TASK_UNKNOWN',
+  );
 }
 
-/** The innermost cause that has a code; Temporal wraps what a task threw once or twice. */
-function taskError(error: unknown): TaskError {
-  if (error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) {
-    return taskError(error.cause);
-  }
-  if (error instanceof ApplicationFailure) {
-    return { code: error.type ?? 'INTERNAL', message: error.message };
-  }
-  if (error instanceof TimeoutFailure) return { code: 'TASK_TIMEOUT', message: error.message };
-  if (isCancellation(error)) return { code: 'TASK_CANCELLED', message: 'cancelled' };
-  if (error instanceof WorkflowExecutionAlreadyStartedError) {
-    return { code: 'RUN_ALREADY_OPEN', message: `${error.workflowId} is open already` };
-  }
-  log.error('a task failed in an unforeseen way', { error });
-  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) };
+function badChoice(found: string, expected: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(
+    `CLI_USAGE: ${found}, expected ${expected}. Fix: see \`sentinel runs show\``,
+    'CLI_USAGE',
+  );
 }
 
 function runFailure(record: RunRecord): ApplicationFailure {

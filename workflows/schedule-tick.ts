@@ -9,6 +9,7 @@ import type { EngineActivities } from '../activities/engine.js';
 import { dagRunId } from '../contracts/engine.js';
 
 const engine = proxyActivities<EngineActivities>({
+  taskQueue: 'control',
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: '15s',
 });
@@ -30,6 +31,7 @@ export async function scheduleTick({ dag }: { dag: string }): Promise<TickResult
   try {
     const child = await startChild(dag, {
       workflowId: id,
+      taskQueue: 'control',
       args: [{ partition }],
       staticSummary: id,
     });

@@ -20,6 +20,7 @@ import { compile } from '../../dag/compile.js';
 import { activities, dag } from '../../dag/declare.js';
 import type { Plan } from '../../dag/plan.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
+import { dataConverter } from '../../payloads/payload-codec.js';
 import { endProcess } from '../embedded/process-record.js';
 import { startTemporal } from '../embedded/temporal-server.js';
 import { comparePairs, type BenchCase } from './pairs.js';
@@ -37,8 +38,10 @@ export async function benchEngine(
   const layout = homeLayout(home);
   const server = await startTemporal(layout, installation.temporal);
   try {
+    const converter = dataConverter(layout);
     const client = new Client({
       connection: await Connection.connect({ address: server.address }),
+      dataConverter: converter,
     });
     const connection = await NativeConnection.connect({ address: server.address });
     const served = createActivities({
@@ -57,6 +60,7 @@ export async function benchEngine(
     const workers = await Promise.all([
       Worker.create({
         connection,
+        dataConverter: converter,
         taskQueue: 'control',
         activities: served,
         workflowBundle: { codePath: installation.workflowBundle },

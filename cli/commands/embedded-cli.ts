@@ -2,14 +2,25 @@
 import { spawnSync } from 'node:child_process';
 import { Command } from 'commander';
 import { installation } from '../../activities/installation.js';
+import { isAlive, readRecord } from '../embedded/process-record.js';
 import { currentHome, serverPort } from '../home.js';
 
 /** The `temporal` command. */
 export function temporalCommand(): Command {
   return passThrough('temporal', "Temporal's CLI: `sentinel temporal workflow list`", async () => ({
     executable: installation.temporal,
-    env: { TEMPORAL_ADDRESS: `127.0.0.1:${await serverPort(currentHome(), 'temporal', 'grpc')}` },
+    env: {
+      TEMPORAL_ADDRESS: `127.0.0.1:${await serverPort(currentHome(), 'temporal', 'grpc')}`,
+      ...(await codecEndpoint()),
+    },
   }));
+}
+
+/** Where large values come from; a server that outlived its `up` shows references instead. */
+async function codecEndpoint(): Promise<Record<string, string>> {
+  const record = await readRecord(currentHome().processes, 'codec');
+  if (record === undefined || !isAlive(record)) return {};
+  return { TEMPORAL_CODEC_ENDPOINT: `http://127.0.0.1:${record.ports['http']}` };
 }
 
 /** The `mlflow` command. */

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Client } from '@temporalio/client';
 import { Command } from 'commander';
+import { compiledPlans } from '../../activities/compiled-plans.js';
 import { generateFlows } from '../../activities/jobs/generate-flows.js';
 import { installation } from '../../activities/installation.js';
 import { PipelineError } from '../../contracts/errors.js';
@@ -14,8 +14,7 @@ import type { Report } from '../../contracts/report.js';
 import { preset as presetSchema, type Preset } from '../../contracts/schemas/values.js';
 import { isoWeekOf, weekRange } from '../../dag/partitions.js';
 import { newestFirstTime } from '../../feature-store/sources/list-sources.js';
-import { weekly } from '../../pipelines/weekly.js';
-import { deploySchedule, pauseSchedule, unpauseSchedule } from '../deploy-schedule.js';
+import { deploySchedules } from '../deploy-schedule.js';
 import { lockHome } from '../embedded/home-lock.js';
 import { startStack, type Stack } from '../embedded/stack.js';
 import { currentHome } from '../home.js';
@@ -64,7 +63,13 @@ async function up(options: UpOptions): Promise<number> {
     if (stopSignal.aborted) throw interrupted('start again; nothing has been started yet');
     stack = await startStack(layout, { input, preset }, say);
     const ends = AbortSignal.any([stopSignal, stack.failed]);
-    await deploySchedule(stack.client, weekly);
+    const schedules = await deploySchedules(stack.client, compiledPlans().values(), {
+      pause: options.once,
+    });
+    for (const { dag, change } of schedules) {
+      if (change === 'orphaned')
+        say(`no DAG declares the schedule ${dag}: see \`dags deploy --prune\``);
+    }
     if (stopSignal.aborted) throw interrupted('start again; no run has been started yet');
     const id = dagRunId('weekly', await newestWeek(input));
     const handle = await startOrJoin(stack.client, 'weekly', id, say);
@@ -84,7 +89,8 @@ async function up(options: UpOptions): Promise<number> {
     else process.stdout.write(`${resultsPage(document)}\n`);
     if (!options.once) {
       say('Ctrl-C ends it');
-      await stayUp(stack.client, ends);
+      stack.serveTriggers();
+      if (!ends.aborted) await once(ends, 'abort');
       stack.failed.throwIfAborted();
     }
     return document.errors.length === 0 ? 0 : 1;
@@ -93,15 +99,6 @@ async function up(options: UpOptions): Promise<number> {
     await stack?.stop();
     await unlock();
   }
-}
-
-/** Serves the schedule until told to stop. */
-async function stayUp(client: Client, ends: AbortSignal): Promise<void> {
-  await unpauseSchedule(client, weekly.type);
-  if (!ends.aborted) await once(ends, 'abort');
-  await pauseSchedule(client, weekly.type).catch((error: unknown) =>
-    say(`the schedule could not be paused: ${String(error)}`),
-  ); // the next `up` pauses it
 }
 
 function interrupted(fix: string): PipelineError {

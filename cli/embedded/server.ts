@@ -147,8 +147,8 @@ async function freePort(wished: number, taken: readonly number[]): Promise<numbe
   throw noPorts(`no free port from ${wished} to ${wished + 999}`);
 }
 
-/** A process that was just killed holds its ports for a moment longer than it lives. */
-async function isFreeSoon(port: number): Promise<boolean> {
+/** True once the port is free, false after a second: a process that was just killed holds its ports longer than it lives. */
+export async function isFreeSoon(port: number): Promise<boolean> {
   const deadline = Date.now() + FREE_SOON_MS;
   for (;;) {
     if (await canListen(port)) return true;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PipelineError } from '../../contracts/errors.js';
 import type { HomeLayout } from '../../contracts/home.js';
+import type { Queue } from '../../contracts/queues.js';
 import { lastLines } from './log-file.js';
 import { endMarkedProcesses, markedEnvironment } from './marked-processes.js';
 import { endProcess, readRecord, writeRecord } from './process-record.js';
@@ -22,6 +23,8 @@ export interface WorkerOptions {
 export interface SupervisedWorker {
   /** Aborted, with a PipelineError as its reason, when the worker is given up. */
   readonly failed: AbortSignal;
+  /** Has the worker, and each one after it, serve a further queue. */
+  serve(queue: Queue): void;
   /** Asks the worker to end, and waits for it. */
   stop(): Promise<void>;
 }
@@ -56,7 +59,10 @@ export async function startWorker(
 
   const stopping = new AbortController();
   const failed = new AbortController();
+  const further: Queue[] = [];
   let newest: Started | undefined;
+  /** The newest one that polls. */
+  let polling: ChildProcess | undefined;
 
   /** Undefined when told to stop in between: nothing is forked after that. */
   async function start(): Promise<Started | undefined> {
@@ -80,7 +86,12 @@ export async function startWorker(
   async function startUntilReady(): Promise<Started | undefined> {
     for (let failures = 1; ; failures += 1) {
       const started = await start();
-      if (started === undefined || (await started.ready)) return started;
+      if (started === undefined) return undefined;
+      if (await started.ready) {
+        polling = started.process;
+        for (const queue of further) polling.send({ serve: queue });
+        return started;
+      }
       const reason = await started.ended;
       if (stopping.signal.aborted) return undefined;
       if (failures === MAX_FAILED_STARTS) throw await neverReady(logFile, reason);
@@ -92,6 +103,7 @@ export async function startWorker(
   async function supervise(first: Started | undefined): Promise<void> {
     for (let worker = first; worker !== undefined; worker = await startUntilReady()) {
       const reason = await worker.ended;
+      polling = undefined;
       if (stopping.signal.aborted) return;
       onRestart(reason);
       if (Date.now() - worker.startedMs < healthyMs) await pause(healthyMs);
@@ -109,6 +121,10 @@ export async function startWorker(
 
   return {
     failed: failed.signal,
+    serve(queue) {
+      further.push(queue);
+      polling?.send({ serve: queue }); // one that is starting is told when it polls
+    },
     async stop() {
       stopping.abort();
       if (newest !== undefined) {

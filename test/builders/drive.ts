@@ -1,5 +1,6 @@
 /** Runs a plan through the fold alone: starts are answered from `outcome`, in an order `pick` chooses. */
-import { fold, newRun, type Command, type InstanceKey, type RunRecord } from '../../dag/fold.js';
+import { fold, type Command, type Step } from '../../dag/fold.js';
+import { newRun, type InstanceKey, type RunRecord } from '../../dag/run-record.js';
 import type { Plan } from '../../dag/plan.js';
 
 type Start = Extract<Command, { kind: 'start' }>;
@@ -22,8 +23,8 @@ export function drive(
   const started: string[] = [];
   let widest = 0;
   let atMs = 0;
-  const take = (step: { state: RunRecord; commands: readonly Command[] }): void => {
-    record = step.state;
+  const take = (step: Step): void => {
+    record = step.record;
     for (const command of step.commands) {
       if (command.kind !== 'start') continue;
       open.push(command);
@@ -38,16 +39,11 @@ export function drive(
     if (start === undefined) break;
     atMs += 1;
     const { key } = start;
-    take(
+    const end =
       outcome(key) === 'success'
-        ? fold(plan, record, { kind: 'instance_succeeded', key, output: key.index, atMs })
-        : fold(plan, record, {
-            kind: 'instance_failed',
-            key,
-            error: { code: 'INTERNAL', message: 'told to fail' },
-            atMs,
-          }),
-    );
+        ? { state: 'success' as const, output: key.index }
+        : { state: 'failed' as const, error: { code: 'INTERNAL', message: 'told to fail' } };
+    take(fold(plan, record, { kind: 'instances_ended', ends: [{ key, end }], atMs }));
   }
   return { record, started, widest };
 }

@@ -1,32 +1,35 @@
 /** Plans for tests: a DAG of `noop` tasks from a table of upstream ids. */
 import type { TriggerRule } from '../../contracts/states.js';
-import type { Plan, PlanTask } from '../../dag/plan.js';
+import {
+  DEFAULT_RETRY,
+  readPlan,
+  type Plan,
+  type PlanDocument,
+  type PlanTask,
+} from '../../dag/plan.js';
 
-export interface TaskSketch {
+export interface TaskSketch extends Partial<
+  Pick<PlanTask, 'branch' | 'shortCircuit' | 'setup' | 'teardown' | 'updates' | 'callbacks'>
+> {
   readonly after?: readonly string[];
   readonly rule?: TriggerRule;
   readonly when?: boolean;
-  readonly over?: number;
+  /** So many elements, or the output of a task. */
+  readonly over?: number | string;
   readonly width?: number;
 }
 
 /** A plan whose tasks stand in the order given; each hands its instance's index on. */
 export function aPlan(tasks: { readonly [id: string]: TaskSketch }, dag = 'sketch'): Plan {
-  return {
-    format: 1,
+  return readPlan({
+    format: 2,
     dag,
-    description: '',
-    partitions: 'none',
-    schedule: null,
-    params: {},
-    codeVersion: 'test',
     tasks: Object.entries(tasks).map(([id, sketch]) => aTask(id, sketch)),
-    output: null,
-  };
+  });
 }
 
-function aTask(id: string, sketch: TaskSketch): PlanTask {
-  const { after = [], rule = 'all_success', when, over, width = 2 } = sketch;
+function aTask(id: string, sketch: TaskSketch): PlanDocument['tasks'][number] {
+  const { after = [], rule, over, width = 2, ...rest } = sketch;
   return {
     id,
     target: {
@@ -34,22 +37,23 @@ function aTask(id: string, sketch: TaskSketch): PlanTask {
       name: 'noop',
       queue: 'control',
       contract: 'none',
-      retry: {
-        maximumAttempts: 1,
-        initialIntervalMs: 1,
-        backoffCoefficient: 1,
-        maximumIntervalMs: 1,
-      },
+      retry: DEFAULT_RETRY,
       timeoutMs: 10_000,
+      deadlineMs: null,
     },
     upstream: after,
-    triggerRule: rule,
-    when: when ?? null,
+    ...(rule !== undefined && { triggerRule: rule }),
     input: { value: over === undefined ? 0 : { $item: true, path: [] } },
     map:
       over === undefined
         ? null
-        : { over: Array.from({ length: over }, (_, index) => index), width },
-    summary: id,
+        : {
+            over:
+              typeof over === 'string'
+                ? { $task: over, path: [] }
+                : Array.from({ length: over }, (_, index) => index),
+            width,
+          },
+    ...rest,
   };
 }

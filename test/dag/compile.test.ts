@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../dag/compile.js';
 import { activities, dag, type Dag } from '../../dag/declare.js';
-import { planHash, type Plan } from '../../dag/plan.js';
+import { DEFAULT_RETRY, planHash, type Plan } from '../../dag/plan.js';
 import { reference, text } from '../../dag/reference.js';
 
 type Tasks = {
@@ -15,7 +15,7 @@ const entry = {
   contract: 'c',
   queue: 'io',
   timeoutMs: 1_000,
-  retry: { maximumAttempts: 3, initialIntervalMs: 1, backoffCoefficient: 2, maximumIntervalMs: 9 },
+  retry: { ...DEFAULT_RETRY, maximumAttempts: 3, initialIntervalMs: 1 },
 } as const;
 
 const compiled = (declared: Dag<never> | Dag): Plan =>

@@ -47,7 +47,7 @@ describe('compose.yaml', () => {
 
   it('has a worker for every queue', () => {
     const queues = services.flatMap(([name, { command = [] }]) =>
-      name.startsWith('worker-') ? command.slice(1) : [],
+      name.startsWith('worker-') ? command.slice(1).flatMap((list) => list.split(',')) : [],
     );
     expect(queues.sort()).toEqual([...QUEUES].sort());
   });

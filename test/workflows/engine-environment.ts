@@ -18,13 +18,14 @@ import { createActivities } from '../../activities/index.js';
 import { installation } from '../../activities/installation.js';
 import { planStore } from '../../activities/plan-store.js';
 import { homeLayout, type HomeLayout } from '../../contracts/home.js';
-import type { JsonObject } from '../../contracts/json.js';
+import type { Json, JsonObject } from '../../contracts/json.js';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../contracts/queues.js';
 import { compile } from '../../dag/compile.js';
 import type { Dag } from '../../dag/declare.js';
 import type { Plan } from '../../dag/plan.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { queryTables, tableNames } from '../../feature-store/query-tables.js';
+import { dataConverter } from '../../payloads/payload-codec.js';
 
 export interface EngineEnvironment {
   readonly server: TestWorkflowEnvironment;
@@ -44,8 +45,10 @@ export interface EngineOptions {
   readonly dags: readonly (Dag | Dag<never, unknown>)[];
   /** What `noop` does, by its value; it hands the value on by default. */
   readonly noop: TaskCode<'noop'>;
+  /** Activities without a contract, by name. @default none */
+  readonly others?: Record<string, (input: Json) => Promise<Json>>;
   readonly layout?: HomeLayout;
-  /** Of the Temporal server. */
+  /** Further settings of the server. @default none */
   readonly serverArgs?: readonly string[];
 }
 
@@ -73,15 +76,18 @@ export function planOf(dag: Dag | Dag<never, unknown>): Plan {
 export async function startEngine({
   dags,
   noop,
+  others = {},
   layout,
   serverArgs = [],
 }: EngineOptions): Promise<EngineEnvironment> {
   const home = layout ?? (await temporaryHome());
+  const converter = dataConverter(home);
   const plans = new Map(dags.map((dag) => [dag.type, planOf(dag)]));
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const [bundle, server] = await Promise.all([
     bundleWorkflows(),
     TestWorkflowEnvironment.createLocal({
+      client: { dataConverter: converter },
       server: {
         executable: { type: 'existing-path', path: installation.temporal },
         extraArgs: [
@@ -104,18 +110,20 @@ export async function startEngine({
       plans,
     }),
     ...checkedActivities({ noop }),
+    ...others,
   };
   async function startWorkers(): Promise<() => Promise<void>> {
     const workers = await Promise.all(
       QUEUES.map((taskQueue) =>
         Worker.create({
           connection: server.nativeConnection,
+          dataConverter: converter,
           taskQueue,
           activities,
           maxHeartbeatThrottleInterval: '2s',
           defaultHeartbeatThrottleInterval: '2s',
           shutdownGraceTime: '1s',
-          ...(taskQueue === 'control' && { workflowBundle: bundle }),
+          ...((taskQueue === 'control' || taskQueue === 'triggers') && { workflowBundle: bundle }),
         }),
       ),
     );

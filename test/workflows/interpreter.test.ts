@@ -213,7 +213,7 @@ test('a cancelled run cancels the activity in flight and is recorded as cancelle
   expect((await handle.describe()).status.name).toBe('CANCELLED');
   expect(await runRows('patient/cancel')).toMatchObject([{ state: 'cancelled' }]);
   expect(await taskRows('patient/cancel')).toMatchObject([
-    { task: 'never', state: 'none' },
+    { task: 'never', state: 'skipped', reason: 'the run was cancelled' },
     { task: 'quick', state: 'success' },
     { task: 'slow', state: 'failed', reason: 'cancelled' },
   ]);

@@ -26,8 +26,16 @@ beforeAll(async () => {
 test('there is a history of every kind of workflow', () => {
   expect(names).toEqual(
     [
-      ...['backfill-dry-run', 'backfill'],
-      ...['ingest', 'lifecycle', 'monitor', 'retrain', 'schedule-tick', 'train', 'weekly'],
+      'asset-trigger',
+      'backfill-dry-run',
+      'backfill',
+      'ingest',
+      'lifecycle',
+      'monitor',
+      'retrain',
+      'schedule-tick',
+      'train',
+      'weekly',
     ].map((type) => `${type}.json`),
   );
 });

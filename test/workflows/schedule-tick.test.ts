@@ -1,11 +1,13 @@
+import { rm } from 'node:fs/promises';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { deploySchedule } from '../../cli/deploy-schedule.js';
+import { deploySchedules } from '../../cli/deploy-schedule.js';
 import { PipelineError } from '../../contracts/errors.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { activities, dag } from '../../dag/declare.js';
+import { nextTimes } from '../../dag/schedule-times.js';
 import type { TickResult } from '../../workflows/schedule-tick.js';
-import { startEngine, type EngineEnvironment } from './engine-environment.js';
+import { planOf, startEngine, type EngineEnvironment } from './engine-environment.js';
 
 const act = activities<Tasks>();
 const FAILS = 101;
@@ -14,20 +16,28 @@ const schedule = { cron: '0 4 * * 1', timeZone: 'Europe/Prague' };
 const monday = dag('monday', { params: { value: 1 }, partitions: 'iso-week', schedule }, (d) =>
   d.task('only', act.noop, { input: { value: d.params.value } }),
 );
+const daily = dag(
+  'daily',
+  { params: {}, partitions: 'day', schedule: { cron: '30 0 * * *', timeZone: 'Europe/Prague' } },
+  (d) => d.task('only', act.noop, { input: { value: 1 } }),
+);
 const timeless = dag('timeless', { params: {} }, (d) =>
+  d.task('only', act.noop, { input: { value: 1 } }),
+);
+const listed = dag('listed', { params: {}, partitions: { keys: ['eu', 'us'] } }, (d) =>
   d.task('only', act.noop, { input: { value: 1 } }),
 );
 
 let engine: EngineEnvironment;
 beforeAll(async () => {
   engine = await startEngine({
-    dags: [monday, timeless],
+    dags: [monday, daily, timeless, listed],
     noop: async ({ value }) => {
       if (value !== FAILS) return { value };
       throw new PipelineError({ code: 'FLOW_FILE_EMPTY', found: 'nothing', fix: 'none needed' });
     },
   });
-  await deploySchedule(engine.server.client, monday);
+  await deploySchedules(engine.server.client, [planOf(monday), planOf(daily)], { pause: true });
 }, 60_000);
 afterAll(() => engine.stop());
 
@@ -63,19 +73,68 @@ test('a tick for a DAG that no worker knows fails with DAG_UNKNOWN', async () =>
   expect(await causeOf(tick)).toMatchObject({ type: 'DAG_UNKNOWN' });
 });
 
-test('a tick for a DAG without weeks fails with DAG_INVALID and the mend', async () => {
-  const tick = await engine.start('schedule-tick', 'schedule-tick/timeless', { dag: 'timeless' });
-  const { type, message } = await causeOf(tick);
-  expect(type).toBe('DAG_INVALID');
-  expect(message).toMatch(/expected iso-week\. Fix: declare `partitions`/);
+test('each tick of a DAG without partitions is a run of its own', async () => {
+  for (const time of ['1', '2']) {
+    const tick = await engine.start('schedule-tick', `schedule-tick/timeless-${time}`, {
+      dag: 'timeless',
+    });
+    expect(await tick.result()).toEqual({ dagRunId: 'timeless', state: 'success' });
+  }
 });
 
-test('a schedule that is deployed twice is one schedule', async () => {
-  await deploySchedule(engine.server.client, monday);
-  const { spec, action } = await engine.server.client.schedule.getHandle('monday').describe();
-  expect(spec.timezone).toBe('Europe/Prague');
-  expect(action).toMatchObject({ workflowType: 'schedule-tick', args: [{ dag: 'monday' }] });
+test('a tick for a DAG with listed partitions fails with DAG_BAD_PARTITION and the mend', async () => {
+  const tick = await engine.start('schedule-tick', 'schedule-tick/listed', { dag: 'listed' });
+  const { type, message } = await causeOf(tick);
+  expect(type).toBe('DAG_BAD_PARTITION');
+  expect(message).toMatch(/Fix: start runs of listed partitions with `sentinel run`/);
 });
+
+test.each([
+  ['summer time begins', '2022-03-25', ['2022-03-25', '2022-03-26', '2022-03-27', '2022-03-28']],
+  ['summer time ends', '2022-10-28', ['2022-10-28', '2022-10-29', '2022-10-30', '2022-10-31']],
+])('a backfill of ticks while %s runs each day once', async (_, from, days) => {
+  const start = new Date(`${from}T12:00:00Z`);
+  const end = new Date(start.getTime() + days.length * 86_400_000);
+  const times = nextTimes(daily.declaration.schedule!, start.getTime(), end.getTime()); // declared above
+  const expected = (state: string) => days.map((day) => ({ dagRunId: `daily/${day}`, state }));
+  expect(await ticksOf(start, end, times)).toEqual(expected('success'));
+  expect(await ticksOf(start, end, times)).toEqual(expected('already-run'));
+});
+
+test('a run that is closed but not in the tables yet is not run again', async () => {
+  const run = await engine.start('monday', 'monday/2022-W30');
+  await run.result();
+  await rm(engine.layout.tables, { recursive: true });
+  expect(await tickOn('2022-08-01T02:00:00Z')).toMatchObject({ state: 'already-run' });
+});
+
+/** Lets `daily` tick for all past times of a span, and waits for the ends of the ticks. */
+async function ticksOf(start: Date, end: Date, times: readonly number[]): Promise<unknown[]> {
+  const { client } = engine.server;
+  const ids = times.map((time) => `schedule-tick/daily-${new Date(time).toISOString().replace('.000Z', 'Z')}`); // prettier-ignore
+  const runIds = () =>
+    Promise.all(
+      ids.map((id) =>
+        client.workflow
+          .getHandle(id)
+          .describe()
+          .then(
+            ({ runId }) => runId,
+            () => 'none yet',
+          ),
+      ),
+    );
+  const before = await runIds();
+  await client.schedule.getHandle('daily').backfill({ start, end, overlap: 'BUFFER_ALL' });
+  await vi.waitFor(
+    async () => {
+      const now = await runIds();
+      expect(now.filter((runId, index) => runId === before[index])).toEqual([]);
+    },
+    { timeout: 20_000 },
+  );
+  return Promise.all(ids.map((id) => client.workflow.getHandle(id).result()));
+}
 
 /** Lets the schedule tick for one past time, and waits for the tick's end. */
 async function tickOn(time: string): Promise<TickResult> {

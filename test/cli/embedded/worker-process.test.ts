@@ -71,6 +71,22 @@ test('a killed worker is started again', async () => {
   await worker.stop();
 });
 
+test('a further queue is served by the worker that runs and by each one after it', async () => {
+  await writeFile(
+    entry,
+    `process.on('message', ({ serve }) => console.log(process.pid, serve)); ${READY}`,
+  );
+  const worker = await start();
+  const served = [await pid()];
+  worker.serve('triggers');
+  await vi.waitFor(async () => expect(await log()).toEqual(lines(served)), { timeout: 10_000 });
+  process.kill(await pid(), 'SIGKILL');
+  await vi.waitFor(async () => expect(await pid()).not.toBe(served[0]), { timeout: 10_000 });
+  served.push(await pid());
+  await vi.waitFor(async () => expect(await log()).toEqual(lines(served)), { timeout: 10_000 });
+  await worker.stop();
+});
+
 test('nothing is forked after `stop`, not even by a start that is under way', async () => {
   await writeFile(entry, `console.log('started'); ${READY}`);
   let stopped: Promise<void> | undefined;
@@ -87,6 +103,14 @@ test('nothing is forked after `stop`, not even by a start that is under way', as
   expect(await readdir(layout.processes)).toEqual([]);
   expect(await readFile(join(layout.logs, 'worker.log'), 'utf8')).toBe('started\n');
 });
+
+async function log(): Promise<string[]> {
+  return (await readFile(join(layout.logs, 'worker.log'), 'utf8')).trim().split('\n');
+}
+
+function lines(pids: readonly number[]): string[] {
+  return pids.map((pid) => `${pid} triggers`);
+}
 
 function start(restarts: string[] = []): Promise<SupervisedWorker> {
   const onRestart = (reason: string): void => void restarts.push(reason);
