@@ -35,7 +35,8 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
   return {
     async record(run) {
       const { workflowExecution } = activityInfo();
-      const { workflowId, runId } = workflowExecution!; // started by a workflow
+      const { workflowId, runId: execution } = workflowExecution!; // started by a workflow
+      const runId = run.temporalRunId ?? execution;
       const tries = await triesByActivity(temporal, workflowId, runId);
       const db = await FeatureDb.open({ threads: 1 });
       const request = {

@@ -66,9 +66,10 @@ const engine = proxyActivities<EngineActivities & CallbackActivities & AssetActi
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
-/** A history this long is left as soon as nothing is under way … */
-const LONG_HISTORY = 4_096;
-/** … and at this length nothing more is started until nothing is under way. */
+/**
+ * The run continues as new when the server suggests it (at 4,096 events) and nothing is under way; from
+ * this length on nothing more is started until that is so. The server ends a history at 51,200.
+ */
 const TOO_LONG_HISTORY = 10_000;
 
 /**
@@ -90,10 +91,10 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
   setSearchAttributes({ dag: workflowType, partition, planHash, state: 'running' });
 
   const start = newRun(plan, { dagRunId: workflowId, planHash, partition, params }, resolved.kept);
-  const run = new Run(plan, carried ?? start);
   // asked for here, where a cancel arrives; the run itself must live on to end its tasks
   const cancelled = CancellationScope.current().cancelRequested;
   return CancellationScope.nonCancellable(async () => {
+    const run = new Run(plan, carried ?? start);
     const output = await run.toEnd(cancelled);
     if (run.record.state === 'running') {
       await condition(allHandlersFinished);
@@ -128,7 +129,9 @@ class Run {
   private telling = 0;
   /** Something was to start, but the history is too long. */
   private parked = false;
-  private readonly scopes = new Map<string, CancellationScope[]>();
+  /** Lives as long as the run, whoever cancels it. */
+  private readonly root = CancellationScope.current();
+  private readonly scopes = new Map<string, CancellationScope>();
   private readonly choices = new Map<string, Choice>();
 
   constructor(plan: Plan, record: RunRecord) {
@@ -159,7 +162,7 @@ class Run {
     const begun = this.record.startedMs > 0;
     if (begun) this.goOn();
     else this.apply({ kind: 'run_started', atMs: Date.now() });
-    const timer = new CancellationScope();
+    const timer = new CancellationScope({ cancellable: true, parent: this.root });
     if (timeoutMs !== null) {
       const leftMs = this.record.startedMs + timeoutMs - Date.now();
       void timer
@@ -217,7 +220,7 @@ class Run {
         if (this.isFull(command.task)) return;
         return this.begin(command.task, () => this.startBatch(command));
       case 'cancel':
-        return this.scopes.get(command.task)?.forEach((scope) => scope.cancel());
+        return this.scopes.get(command.task)?.cancel();
       case 'task_ended': {
         const { callbacks, updates } = this.task(command.task);
         const reason = this.record.tasks[command.task]?.reason ?? '';
@@ -237,15 +240,19 @@ class Run {
   /** True once the history leaves no room to start more; waiting for a person takes none. */
   private isFull(task: string): boolean {
     if (this.task(task).target.kind === 'approval') return false;
-    const { historyLength } = workflowInfo();
-    this.parked ||= historyLength > (this.working === 0 ? LONG_HISTORY : TOO_LONG_HISTORY);
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    this.parked ||= this.working === 0 ? continueAsNewSuggested : historyLength > TOO_LONG_HISTORY;
     return this.parked;
   }
 
   /** Work of a task in a scope of its own, which a cancel of the task ends. */
   private begin(task: string, work: () => Promise<void>): void {
-    const scope = new CancellationScope();
-    this.scopes.set(task, [...(this.scopes.get(task) ?? []), scope]);
+    let scope = this.scopes.get(task);
+    if (scope === undefined) {
+      // not a child of the scope in which its upstream task ended, which may be a cancelled one
+      scope = new CancellationScope({ cancellable: true, parent: this.root });
+      this.scopes.set(task, scope);
+    }
     void scope.run(work);
   }
 
