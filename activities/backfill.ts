@@ -22,7 +22,7 @@ import {
   type KnownRun,
 } from '../dag/backfill.js';
 import type { RunOutcome } from '../dag/backfill-fold.js';
-import { downstreamDags, upstreamDags } from '../dag/downstream-dags.js';
+import { downstreamDags, sourceDags, upstreamDags } from '../dag/downstream-dags.js';
 import { resolveParams } from '../dag/params.js';
 import type { Plan } from '../dag/plan.js';
 import { appendRows } from '../feature-store/append-rows.js';
@@ -50,7 +50,7 @@ export function createBackfillActivities(sources: BackfillSources & { readonly t
     /**
      * What a backfill does, with all choices made.
      *
-     * @throws PipelineError BACKFILL_INVALID, DAG_UNKNOWN, DAG_BAD_PARAM
+     * @throws PipelineError BACKFILL_INVALID, DAG_BAD_PARTITION, DAG_UNKNOWN, DAG_BAD_PARAM
      */
     async resolveBackfill(input: BackfillInput): Promise<BackfillPlan> {
       return resolveBackfill(sources, input);
@@ -115,7 +115,7 @@ export function createBackfillActivities(sources: BackfillSources & { readonly t
 /**
  * What a backfill would do now; the dry run prints it, the backfill does it.
  *
- * @throws PipelineError BACKFILL_INVALID, DAG_UNKNOWN, DAG_BAD_PARAM
+ * @throws PipelineError BACKFILL_INVALID, DAG_BAD_PARTITION, DAG_UNKNOWN, DAG_BAD_PARAM
  */
 export async function resolveBackfill(
   sources: BackfillSources,
@@ -158,7 +158,7 @@ async function judgedRuns(
   const successes = [...known.values()].flatMap(({ success }) => success ?? []);
   const upstream: Map<string, RecordedRun>[] = [];
   if (reprocess === 'stale') {
-    for (const { dag } of upstreamDags([...plans.values()], plan)) {
+    for (const { dag } of sourceDags([...plans.values()], plan)) {
       const runs = await knownRuns(layout, temporal, dag, partitions);
       upstream.push(
         new Map([...runs].flatMap(([of, { success }]) => (success ? [[of, success]] : []))),

@@ -1,7 +1,8 @@
 /** Why a partition's result is not what a run would give now: another plan, other parameters, newer data. */
 import type { HomeLayout } from '../contracts/home.js';
 import type { JsonObject } from '../contracts/json.js';
-import { readTables, updatedAssets } from '../dag/downstream-dags.js';
+import { updatedAssets } from '../dag/downstream-dags.js';
+import { isoWeekOf, partitionInterval, weekRange, type PartitionKind } from '../dag/partitions.js';
 import { hashJson, planHash, type Plan } from '../dag/plan.js';
 import { changedWeeks, type WeekChange } from '../feature-store/changed-weeks.js';
 import type { RecordedRun } from './known-runs.js';
@@ -11,7 +12,7 @@ export interface RunNow {
   readonly plan: Plan;
   /** All parameters, or those that are certain. */
   readonly params: JsonObject;
-  /** The newest successful run of each DAG whose assets start this one, by partition. */
+  /** The newest successful run of each DAG whose assets this one reads or is started by, by partition. */
   readonly upstream: readonly ReadonlyMap<string, RecordedRun>[];
 }
 
@@ -28,7 +29,7 @@ export async function staleReasons(
   const hash = planHash(now.plan);
   const sinceMs = Math.min(...runs.map(({ startedMs }) => startedMs));
   const changes: TableChanges[] = [];
-  for (const table of readTables(now.plan)) {
+  for (const table of now.plan.reads) {
     changes.push({ table, weeks: await changedWeeks(layout.tables, table, sinceMs) });
   }
   // what a run writes itself, it does not make stale by it
@@ -38,7 +39,7 @@ export async function staleReasons(
       const reason =
         planChange(run, now.plan, hash) ??
         paramChange(run, now.params) ??
-        tableChange(run, changes, updated) ??
+        tableChange(run, now.plan.partitions, changes, updated) ??
         upstreamChange(run, now.upstream);
       return reason === undefined ? [] : [[run.partition, reason] as const];
     }),
@@ -70,16 +71,26 @@ function paramChange(run: RecordedRun, params: JsonObject): string | undefined {
 
 function tableChange(
   run: RecordedRun,
+  kind: PartitionKind,
   changes: readonly TableChanges[],
   updated: ReadonlySet<string>,
 ): string | undefined {
   for (const { table, weeks } of changes) {
-    const change = weeks.get(run.partition);
-    const since = updated.has(table) ? run.finishedMs : run.startedMs;
-    if (change === undefined || change.atMs <= since) continue;
-    return `${table} ${run.partition} changed at version ${change.version}, after its newest run`;
+    const sinceMs = updated.has(table) ? run.finishedMs : run.startedMs;
+    for (const week of weeksOf(kind, run.partition) ?? weeks.keys()) {
+      const change = weeks.get(week);
+      if (change === undefined || change.atMs <= sinceMs) continue;
+      return `${table} ${week} changed at version ${change.version}, after its newest run`;
+    }
   }
   return undefined;
+}
+
+/** The ISO weeks by which tables are cut that a partition touches; undefined for one that is no span of time. */
+function weeksOf(kind: PartitionKind, partition: string): string[] | undefined {
+  const span = partitionInterval(kind, partition);
+  if (span === null) return undefined;
+  return weekRange(isoWeekOf(new Date(span.startMs)), isoWeekOf(new Date(span.endMs - 1)));
 }
 
 function upstreamChange(run: RecordedRun, upstream: RunNow['upstream']): string | undefined {

@@ -7,7 +7,7 @@ import {
 } from '../contracts/backfill.js';
 import { dagRunId } from '../contracts/engine.js';
 import { PipelineError } from '../contracts/errors.js';
-import { isoWeekOf, weekRange, weekStart } from './partitions.js';
+import { partitionRange } from './partitions.js';
 import type { Plan } from './plan.js';
 
 /** What is known of a partition that has been run, or is being run. */
@@ -82,29 +82,19 @@ export function planCascade(
 /**
  * The partitions of a range, both ends included, oldest first.
  *
- * @throws PipelineError BACKFILL_INVALID
+ * @throws PipelineError BACKFILL_INVALID for a DAG without partitions, DAG_BAD_PARTITION
  */
 export function backfillPartitions(
   plan: Plan,
   { from, to }: Pick<BackfillRequest, 'from' | 'to'>,
 ): string[] {
-  const invalid = (found: string, expected: string): PipelineError =>
-    new PipelineError({
-      code: 'BACKFILL_INVALID',
-      found,
-      expected,
-      fix: `write it as \`sentinel backfill ${plan.dag} --from 2022-W01 --to 2022-W08\``,
-    });
-  if (plan.partitions === 'none') {
-    throw invalid(`a backfill of ${plan.dag}, whose runs have no partition`, 'a DAG with weeks');
-  }
-  for (const week of [from, to]) {
-    if (!/^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])$/.test(week) || isoWeekOf(weekStart(week)) !== week) {
-      throw invalid(`the partition "${week}"`, 'an ISO week, such as 2022-W23');
-    }
-  }
-  if (from > to) throw invalid(`a range from ${from} to ${to}`, 'its first partition first');
-  return weekRange(from, to);
+  if (plan.partitions !== 'none') return partitionRange(plan.partitions, from, to);
+  throw new PipelineError({
+    code: 'BACKFILL_INVALID',
+    found: `a backfill of ${plan.dag}, whose runs have no partition`,
+    expected: 'a DAG with partitions',
+    fix: `run it with \`sentinel run ${plan.dag}\``,
+  });
 }
 
 /** @throws PipelineError BACKFILL_INVALID when the table would be too large to travel */

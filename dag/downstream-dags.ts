@@ -1,40 +1,27 @@
 /** Which DAGs follow which, by the assets that one updates and another is scheduled by. */
+import { assetsOf } from './assets.js';
 import type { Plan } from './plan.js';
-
-/** What a plan may say of assets. */
-interface AssetsOfPlan {
-  readonly tasks: readonly { readonly updates?: readonly string[] }[];
-  readonly schedule: { readonly assets?: readonly string[] } | null;
-  readonly reads?: readonly string[];
-}
 
 /** Assets that a run of the plan updates. */
 export function updatedAssets(plan: Plan): string[] {
-  return [...new Set(assetsOf(plan).tasks.flatMap(({ updates = [] }) => updates))];
+  return [...new Set(plan.tasks.flatMap(({ updates }) => updates))];
 }
 
-/** Assets whose update starts a run of the plan. */
-function awaitedAssets(plan: Plan): readonly string[] {
-  return assetsOf(plan).schedule?.assets ?? [];
-}
-
-/** Tables that a run of the plan reads, partition by partition. */
-export function readTables(plan: Plan): readonly string[] {
-  return assetsOf(plan).reads ?? [];
-}
-
-/** Plans whose updates start a run of `plan`. */
+/** Plans other than `plan` whose updates start a run of it. */
 export function upstreamDags(plans: readonly Plan[], plan: Plan): Plan[] {
-  const awaited = new Set(awaitedAssets(plan));
-  return plans.filter(
-    (other) => other.dag !== plan.dag && updatedAssets(other).some((asset) => awaited.has(asset)),
-  );
+  return othersUpdating(plans, plan, awaitedAssets(plan));
+}
+
+/** Plans other than `plan` whose updates make a run of it stale: it is started by them, or reads them. */
+export function sourceDags(plans: readonly Plan[], plan: Plan): Plan[] {
+  return othersUpdating(plans, plan, [...awaitedAssets(plan), ...plan.reads]);
 }
 
 /** Plans that follow `dag`, directly or through others, with partitions of its kind; each after all that it follows. */
 export function downstreamDags(plans: readonly Plan[], dag: string): Plan[] {
-  const kind = plans.find((plan) => plan.dag === dag)?.partitions;
-  const sameKind = plans.filter(({ partitions }) => partitions === kind);
+  const kindOf = (plan: Plan | undefined): string => JSON.stringify(plan?.partitions);
+  const kind = kindOf(plans.find((plan) => plan.dag === dag));
+  const sameKind = plans.filter((plan) => kindOf(plan) === kind);
   const ordered: Plan[] = [];
   const seen = new Set([dag]);
   const visit = (upstream: string): void => {
@@ -50,6 +37,12 @@ export function downstreamDags(plans: readonly Plan[], dag: string): Plan[] {
   return ordered;
 }
 
-function assetsOf(plan: Plan): AssetsOfPlan {
-  return plan as unknown as AssetsOfPlan; // a plan that declares no assets lacks these fields
+function awaitedAssets({ schedule }: Plan): string[] {
+  return schedule?.assets === undefined ? [] : assetsOf(schedule.assets);
+}
+
+function othersUpdating(plans: readonly Plan[], plan: Plan, assets: readonly string[]): Plan[] {
+  return plans.filter(
+    (other) => other.dag !== plan.dag && updatedAssets(other).some((of) => assets.includes(of)),
+  );
 }

@@ -15,8 +15,12 @@ import { tableFolder } from '../../feature-store/tables.js';
 import { aPlan } from '../builders/plan.js';
 
 const WEEK = '2022-W23';
-const plan: Plan = { ...aPlan({ only: {} }, 'weekly'), partitions: 'iso-week' };
-const reads = { ...plan, reads: ['predictions'] } as Plan; // a plan that says what it reads
+const plan: Plan = {
+  ...aPlan({ only: {} }, 'weekly'),
+  partitions: 'iso-week',
+  codeVersion: 'test',
+};
+const reads: Plan = { ...plan, reads: ['predictions'] };
 
 let layout: HomeLayout;
 let beforeMs: number;
@@ -73,9 +77,22 @@ test('a table that changed for the partition after the start of the run', async 
   expect(await reasonOf({ ...before, startedMs: afterMs }, { plan: reads })).toBeUndefined();
 });
 
+test('a day is stale when its week has changed, a listed key when anything has', async () => {
+  const of = async (partitions: Plan['partitions'], partition: string) => {
+    const now: Plan = { ...reads, partitions };
+    const run = { planHash: planHash(now), startedMs: beforeMs, finishedMs: beforeMs, partition };
+    return (await staleReasons(layout, [aRun(run)], { plan: now, params: {}, upstream: [] })).get(
+      partition,
+    );
+  };
+  expect(await of('day', '2022-06-08')).toBe(changed);
+  expect(await of('day', '2022-05-08')).toBeUndefined();
+  expect(await of({ keys: ['prague'] }, 'prague')).toMatch(/^predictions 2022-W24 changed/);
+});
+
 test('what a run writes itself does not make it stale', async () => {
   const tasks = plan.tasks.map((task) => ({ ...task, updates: ['predictions'] }));
-  const writes = { ...reads, tasks } as Plan; // it reads and updates one table
+  const writes: Plan = { ...reads, tasks };
   const during = { planHash: planHash(writes), startedMs: beforeMs, finishedMs: afterMs };
   expect(await reasonOf(during, { plan: writes })).toBeUndefined();
   expect(await reasonOf({ ...during, finishedMs: beforeMs }, { plan: writes })).toBe(changed);

@@ -17,7 +17,6 @@ import { PipelineError } from '../../contracts/errors.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { activities, dag } from '../../dag/declare.js';
 import { weekRange } from '../../dag/partitions.js';
-import type { Plan } from '../../dag/plan.js';
 import { startEngine, planOf, type EngineEnvironment } from './engine-environment.js';
 
 const act = activities<Tasks>();
@@ -265,14 +264,11 @@ test('a cascade plans the DAGs that follow by their assets, from what is known o
   await engine.start('weeks', 'weeks/2023-W01').then((run) => run.result());
   const plan = planOf(weeks);
   const tasks = plan.tasks.map((task) => ({ ...task, updates: ['weeks'] }));
-  const follower = { ...plan, dag: 'follower', schedule: { assets: ['weeks'] } };
+  const follower = { ...plan, dag: 'follower', schedule: { assets: 'weeks' } };
   const { runs } = await resolveBackfill(
     {
       ...{ layout: engine.layout, temporal: engine.server.client, params: {} },
-      // plans that declare assets
-      plans: new Map(
-        [{ ...plan, tasks }, follower as unknown as Plan].map((of) => [of.dag, of] as const),
-      ),
+      plans: new Map([{ ...plan, tasks }, follower].map((of) => [of.dag, of] as const)),
     },
     { dag: 'weeks', from: '2023-W01', to: '2023-W02', cascade: true },
   );
@@ -292,8 +288,8 @@ test('a cascade plans the DAGs that follow by their assets, from what is known o
 test.each([
   { input: { dag: 'nobody', from: '2021-W01', to: '2021-W02' }, type: 'DAG_UNKNOWN' },
   { input: { dag: 'timeless', from: '2021-W01', to: '2021-W02' }, type: 'BACKFILL_INVALID' },
-  { input: { dag: 'weeks', from: '2021-W09', to: '2021-W02' }, type: 'BACKFILL_INVALID' },
-  { input: { dag: 'weeks', from: '2021-W54', to: '2022-W02' }, type: 'BACKFILL_INVALID' },
+  { input: { dag: 'weeks', from: '2021-W09', to: '2021-W02' }, type: 'DAG_BAD_PARTITION' },
+  { input: { dag: 'weeks', from: '2021-W54', to: '2022-W02' }, type: 'DAG_BAD_PARTITION' },
   {
     input: { dag: 'weeks', from: '2021-W01', to: '2021-W02', maxActive: 0 },
     type: 'BACKFILL_INVALID',
