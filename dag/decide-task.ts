@@ -39,12 +39,27 @@ export function decideTask(graph: Graph, task: PlanTask, records: Records): Deci
   return { kind: verdict === 'run' && open ? 'wait' : verdict };
 }
 
-/** Why a task in state `none` waits. */
+/** Why a task in state `none` waits. Asked after every event, so the last answer is kept. */
 export function whyWaiting(graph: Graph, task: PlanTask, records: Records): string {
+  const upstream = task.upstream.map((id) => records[id]!); // see `newRun`
+  const last = lastAnswers.get(task);
+  if (last?.upstream.every((record, index) => record === upstream[index]) === true)
+    return last.text;
+  const text = explainWait(graph, task, records);
+  // what else it waits for may change while its upstream tasks do not
+  if (text.includes(ALSO_WAITS)) lastAnswers.delete(task);
+  else lastAnswers.set(task, { upstream, text });
+  return text;
+}
+
+const ALSO_WAITS = '; waits for ';
+const lastAnswers = new WeakMap<PlanTask, { upstream: readonly TaskRecord[]; text: string }>();
+
+function explainWait(graph: Graph, task: PlanTask, records: Records): string {
   const open = [...graph.setupsFurtherUp(task.id), ...graph.teardownScope(task.id)];
   const others = open.filter(isOpen(records));
   const rule = explain(task.triggerRule, upstreamOf(graph, task, records));
-  return others.length === 0 ? rule : `${rule}; waits for ${others.join(', ')}`;
+  return others.length === 0 ? rule : `${rule}${ALSO_WAITS}${others.join(', ')}`;
 }
 
 /** What the choice of a task skips: direct downstream tasks, or with `all` everything further down. */

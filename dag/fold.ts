@@ -79,7 +79,7 @@ export function fold(plan: Plan, record: RunRecord, event: RunEvent): Step {
   const next = new Draft(plan, record, event.atMs);
   switch (event.kind) {
     case 'run_started':
-      next.startedMs = event.atMs;
+      next.begin();
       break;
     case 'instances_ended':
       next.closeInstances(event.ends);
@@ -111,6 +111,8 @@ class Draft {
   private ending: RunRecord['ending'];
   private readonly tasks: Record<string, TaskRecord>;
   private readonly commands: Command[] = [];
+  /** Tasks whose decision may have changed. */
+  private readonly undecided = new Set<string>();
   private readonly plan: Plan;
   private readonly graph: Graph;
   private readonly before: RunRecord;
@@ -125,6 +127,11 @@ class Draft {
     this.paused = before.paused;
     this.ending = before.ending;
     this.tasks = { ...before.tasks };
+  }
+
+  begin(): void {
+    this.startedMs = this.atMs;
+    this.decideAnew();
   }
 
   /** Records the ends of instances; one that is not running has been heard of already. */
@@ -147,6 +154,7 @@ class Draft {
     if (this.ending !== null) return;
     this.ending = why;
     this.paused = false;
+    this.decideAnew();
     for (const task of this.plan.tasks) {
       const record = this.record(task.id);
       if (task.teardown !== null) continue;
@@ -159,6 +167,7 @@ class Draft {
 
   resume(): void {
     this.paused = false;
+    this.decideAnew();
     for (const task of this.plan.tasks) {
       const record = this.record(task.id);
       if (record.state === 'running') this.advance(task, record);
@@ -182,6 +191,7 @@ class Draft {
       const { instances, state: of } = this.record(below);
       if (of === 'upstream_failed' && instances.length === 0) {
         this.tasks[below] = { ...this.record(below), state: 'none', reason: '', finishedMs: null };
+        this.undecided.add(below);
       }
     }
   }
@@ -192,14 +202,16 @@ class Draft {
    */
   decideWaiting(): void {
     if (this.paused) return;
-    for (;;) {
+    while (this.undecided.size > 0) {
       const decisions: (readonly [PlanTask, Exclude<Decision, { kind: 'wait' }>])[] = [];
-      for (const task of this.plan.tasks) {
+      // by the order of the plan, so that equal events give equal commands
+      const tasks = this.plan.tasks.filter(({ id }) => this.undecided.has(id));
+      this.undecided.clear();
+      for (const task of tasks) {
         if (this.record(task.id).state !== 'none') continue;
         const decision = decideTask(this.graph, task, this.tasks);
         if (decision.kind !== 'wait') decisions.push([task, decision]);
       }
-      if (decisions.length === 0) return;
       for (const [task, decision] of decisions) {
         if (decision.kind === 'settle') this.settle(task, decision.state, decision.reason);
         else this.start(task);
@@ -369,12 +381,17 @@ class Draft {
     return evaluate(expression, scope);
   }
 
+  private decideAnew(): void {
+    this.plan.tasks.forEach(({ id }) => this.undecided.add(id));
+  }
+
   private record(id: string): TaskRecord {
     return this.tasks[id]!; // `newRun` made one for every task of the plan
   }
 
   private put(task: PlanTask, record: TaskRecord): void {
     this.tasks[task.id] = record;
+    this.graph.watchers(task.id).forEach((id) => this.undecided.add(id));
     if (isTerminal(record.state)) {
       this.commands.push({ kind: 'task_ended', task: task.id, state: record.state });
     }

@@ -1,4 +1,5 @@
 /** What follows from a plan's edges, worked out once for each plan. */
+import { tasksRead } from './expression.js';
 import type { Plan, PlanTask } from './plan.js';
 
 /** The edges of a plan from every side. */
@@ -17,6 +18,8 @@ export interface Graph {
   setupsFurtherUp(id: string): readonly string[];
   /** What lies between a teardown and its setups: it runs after all of that. */
   teardownScope(id: string): readonly string[];
+  /** Tasks whose decision may change when this task does. */
+  watchers(id: string): readonly string[];
   /** Tasks whose failure fails the run: those with nothing but ignored teardowns behind them. */
   readonly leaves: readonly string[];
 }
@@ -67,6 +70,11 @@ function build(plan: Plan): Graph {
         !upstreamOf(id).includes(other) && setups.some((setup) => descendants(setup).has(other)),
     );
   });
+  const watchers = new Map(plan.tasks.map(({ id }) => [id, new Set(downstreamOf(id))]));
+  for (const { id, map } of plan.tasks) {
+    const others = [...setupsFurtherUp(id), ...teardownScope(id), ...tasksRead(map?.over ?? null)];
+    for (const other of others) watchers.get(other)?.add(id);
+  }
   const ignorable = (id: string): boolean => byId.get(id)?.teardown?.onFailureFailRun === false;
   const ids = plan.tasks.map(({ id }) => id);
   const isLast = (id: string): boolean => downstreamOf(id).length === 0;
@@ -80,6 +88,7 @@ function build(plan: Plan): Graph {
     deciders: (id) => deciders.get(id) ?? [],
     setupsFurtherUp,
     teardownScope,
+    watchers: remembered((id) => [...(watchers.get(id) ?? [])]),
     leaves: effectiveLeaves.length > 0 ? effectiveLeaves : ids.filter(isLast),
   };
 }

@@ -27,29 +27,19 @@ export function taskTable(view: RunView): string {
 
 function taskView(plan: Plan, task: PlanTask, { tasks }: RunRecord): TaskView {
   const { state, startedMs, finishedMs, instances, reason } = tasks[task.id]!; // see `newRun`
-  const ended = instances.filter((instance) => instance.finishedMs !== null);
-  const running = instances.filter((instance) => instance.state === 'running');
+  let done = 0;
+  const running: string[] = [];
+  for (const instance of instances) {
+    if (instance.finishedMs !== null) done += 1;
+    else if (instance.state === 'running' && running.length < SHOWN) running.push(instance.summary);
+  }
   const note =
-    state === 'none'
-      ? whyWaiting(graphOf(plan), task, tasks)
-      : reason ||
-        running
-          .map(({ summary }) => summary)
-          .slice(0, SHOWN)
-          .join(', ');
-  return {
-    task: task.id,
-    state,
-    done: ended.length,
-    total: instances.length,
-    note,
-    startedMs,
-    finishedMs,
-  };
+    state === 'none' ? whyWaiting(graphOf(plan), task, tasks) : reason || running.join(', ');
+  return { task: task.id, state, done, total: instances.length, note, startedMs, finishedMs };
 }
 
-/** So many instances of a mapped task are named in a note. */
-const SHOWN = 20;
+/** So many running instances of a mapped task are named in a note. */
+const SHOWN = 5;
 
 function escape(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -63,6 +63,7 @@ const declare = (webhook: string) => {
   });
   const patient = dag('patient', { params: {} }, (d) => {
     const answer = d.approval('promote', { question: 'promote?', options: ['yes', 'no'] });
+    d.task('after', act.noop, { input: { value: 1 }, after: [answer] });
     return { option: answer.option, by: answer.by };
   });
   const cleaned = dag('cleaned', { params: { value: 1 } }, (d) => {
@@ -251,6 +252,7 @@ test('a paused run starts nothing more until it is resumed', async () => {
   });
   await stateIs(handle, 'promote', 'success');
   expect((await handle.describe()).status.name).toBe('RUNNING');
+  expect(await states(handle)).toMatchObject({ after: 'none' });
   await handle.signal(RESUME_SIGNAL);
   expect(await handle.result()).toEqual({ option: 'no', by: 'ada' });
 });
