@@ -24,8 +24,18 @@ type Records = { readonly [id: string]: TaskRecord };
 
 /** The decision on a task in state `none`. */
 export function decideTask(graph: Graph, task: PlanTask, records: Records): Decision {
-  const settled = chosenAgainst(graph, task, records) ?? producerVerdict(graph, task, records);
-  if (settled !== undefined) return settled;
+  const notChosen = chosenAgainst(graph, task, records);
+  if (notChosen !== undefined) return notChosen;
+  const byRule = ruleDecision(graph, task, records);
+  // as in Airflow, a rule's upstream_failed outweighs a producer that was skipped
+  if (byRule.kind === 'settle' && byRule.state === 'upstream_failed') return byRule;
+  const byProducer = producerVerdict(graph, task, records);
+  if (byProducer !== undefined) return byProducer;
+  return byRule.kind === 'run' ? run(task, records) : byRule;
+}
+
+/** What the setups further up and the trigger rule make of it. */
+function ruleDecision(graph: Graph, task: PlanTask, records: Records): Decision {
   if (task.upstream.length === 0 || task.triggerRule === 'always') return { kind: 'run' };
   const setups = graph.setupsFurtherUp(task.id);
   const bySetup = setupVerdict(setups, records);
@@ -37,6 +47,14 @@ export function decideTask(graph: Graph, task: PlanTask, records: Records): Deci
   }
   const open = [...setups, ...graph.teardownScope(task.id)].some(isOpen(records));
   return { kind: verdict === 'run' && open ? 'wait' : verdict };
+}
+
+/** As in Airflow, a task that may run before what it maps over has ended cannot run at all. */
+function run(task: PlanTask, records: Records): Decision {
+  const early = producersOf(task).find(isOpen(records));
+  if (early === undefined) return { kind: 'run' };
+  const reason = `maps over ${early}, which has not ended yet`;
+  return { kind: 'settle', state: 'upstream_failed', reason };
 }
 
 /** Why a task in state `none` waits. Asked after every event, so the last answer is kept. */

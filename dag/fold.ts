@@ -9,7 +9,6 @@ import {
   chosenTasks,
   decideTask,
   mapsOverLiteral,
-  producersOf,
   skippedBy,
   type Decision,
 } from './decide-task.js';
@@ -248,11 +247,6 @@ class Draft {
   private start(task: PlanTask): void {
     if (task.when !== null && this.evaluate(task.when) !== true) {
       this.settle(task, 'skipped', 'its condition is not true');
-      return;
-    }
-    const early = producersOf(task).find((id) => !isTerminal(this.record(id).state));
-    if (early !== undefined) {
-      this.settle(task, 'upstream_failed', `maps over ${early}, which has not ended yet`);
       return;
     }
     const items = task.map === null ? [null] : this.evaluate(task.map.over);
