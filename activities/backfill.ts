@@ -23,7 +23,7 @@ import {
 } from '../dag/backfill.js';
 import type { RunOutcome } from '../dag/backfill-fold.js';
 import { downstreamDags, sourceDags, upstreamDags } from '../dag/downstream-dags.js';
-import { resolveParams } from '../dag/params.js';
+import { checkGiven, overlayParams } from '../dag/params.js';
 import type { Plan } from '../dag/plan.js';
 import { appendRows } from '../feature-store/append-rows.js';
 import { FeatureDb } from '../feature-store/duckdb.js';
@@ -153,7 +153,8 @@ async function judgedRuns(
   partitions: readonly string[],
 ): Promise<Map<string, KnownRun>> {
   const { layout, temporal, plans } = sources;
-  const params = resolveParams(plan, sources.params ?? {}, given);
+  checkGiven(plan, given);
+  const params = overlayParams(plan, sources.params ?? {}, given);
   const known = await knownRuns(layout, temporal, plan.dag, partitions);
   const successes = [...known.values()].flatMap(({ success }) => success ?? []);
   const upstream: Map<string, RecordedRun>[] = [];

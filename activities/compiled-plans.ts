@@ -1,6 +1,6 @@
 /** The plans of this code: every DAG compiled against the catalogue. */
 import { readFileSync } from 'node:fs';
-import { compile } from '../dag/compile.js';
+import { compileAll } from '../dag/compile.js';
 import type { Plan } from '../dag/plan.js';
 import { dags, nativeWorkflows } from '../pipelines/index.js';
 import { activityCatalogue } from './catalogue.js';
@@ -9,17 +9,14 @@ import { installation } from './installation.js';
 /**
  * Plans by DAG id.
  *
- * @throws PipelineError what `compile` finds wrong with a DAG
+ * @throws PipelineError what `compileAll` finds wrong with the DAGs
  */
 export function compiledPlans(): Map<string, Plan> {
-  const catalogue = activityCatalogue();
-  const workflowTypes = [...Object.keys(dags), ...nativeWorkflows];
-  return new Map(
-    Object.entries(dags).map(([id, dag]) => [
-      id,
-      compile(dag, { catalogue, codeVersion: codeVersion(), workflowTypes }),
-    ]),
-  );
+  return compileAll(Object.values(dags), {
+    catalogue: activityCatalogue(),
+    codeVersion: codeVersion(),
+    nativeWorkflows,
+  });
 }
 
 /** Version of the code: the package's version, and the hash of all sources that set-up has compiled. */

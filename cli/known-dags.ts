@@ -1,6 +1,8 @@
 /** The DAGs and native workflows of this code, by the names a user types. */
 import { compiledPlans } from '../activities/compiled-plans.js';
 import { PipelineError } from '../contracts/errors.js';
+import type { JsonObject } from '../contracts/json.js';
+import { checkGiven } from '../dag/params.js';
 import { describePartitions, isPartition } from '../dag/partitions.js';
 import type { Plan } from '../dag/plan.js';
 import { nativeWorkflows } from '../pipelines/index.js';
@@ -21,13 +23,14 @@ export function planOf(id: string): Plan {
  * Refuses a run that could only wait for ever or fail: Temporal itself takes any name.
  *
  * @param partition empty for none
- * @throws PipelineError DAG_UNKNOWN, CLI_USAGE for a partition of another kind than the DAG's
+ * @throws PipelineError DAG_UNKNOWN, DAG_BAD_PARAM, CLI_USAGE for a partition of another kind than the DAG's
  */
-export function checkRun(id: string, partition: string): void {
+export function checkRun(id: string, partition: string, params: JsonObject): void {
   if (nativeWorkflows.includes(id)) return;
   const plans = compiledPlans();
   const plan = plans.get(id);
   if (plan === undefined) throw unknownDag(id, [...plans.keys(), ...nativeWorkflows]);
+  checkGiven(plan, params);
   if (plan.partitions === 'none' || isPartition(plan.partitions, partition)) return;
   throw new PipelineError({
     code: 'CLI_USAGE',

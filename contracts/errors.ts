@@ -23,8 +23,11 @@ export const ERROR_CODES = {
   DAG_INVALID: 'final',
   DAG_RUN_FAILED: 'final',
   DAG_UNKNOWN: 'final',
+  DAG_UNKNOWN_PARAM: 'final',
   DAG_UNKNOWN_TARGET: 'final',
   DAG_UNKNOWN_UPSTREAM: 'final',
+  DAG_UNREACHABLE_TASK: 'final',
+  DAG_UNUSED: 'final',
   DELTA_CONFLICT: 'retry',
   DELTA_LOG_BROKEN: 'final',
   DELTA_SCHEMA_MISMATCH: 'final',
@@ -75,6 +78,7 @@ export const ERROR_CODES = {
   TABLE_VERSION_UNKNOWN: 'final',
   TASK_CANCELLED: 'final',
   TASK_CONTRACT_CHANGED: 'final',
+  TASK_EDGE_TYPE: 'final',
   TASK_INPUT_INVALID: 'final',
   TASK_OUTPUT_INVALID: 'final',
   TASK_SKIPPED: 'final',
@@ -117,6 +121,18 @@ export class PipelineError extends Error {
   get code(): ErrorCode {
     return this.fault.code;
   }
+}
+
+/** One error for all of these: the fault itself when there is one only, else `code` with a line for each. */
+export function errorOf(code: ErrorCode, faults: readonly [Fault, ...Fault[]]): PipelineError {
+  const [first, ...others] = faults;
+  if (others.length === 0) return new PipelineError(first);
+  return new PipelineError({
+    code,
+    ...(first.file !== undefined && { file: first.file }),
+    found: `${faults.length} faults:\n${faults.map(describeFault).join('\n')}`,
+    fix: 'mend each line above',
+  });
 }
 
 /** `CODE file:row column "c": found, expected …. Fix: …` */

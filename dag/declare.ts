@@ -17,7 +17,8 @@
  * A reference in an input is an edge; `after` adds edges that carry no data. docs/dag.md has all of it.
  */
 import type { Approval } from '../contracts/engine.js';
-import type { JsonObject } from '../contracts/json.js';
+import type { Fault } from '../contracts/errors.js';
+import { showJson, type JsonObject } from '../contracts/json.js';
 import type { TriggerRule } from '../contracts/states.js';
 import type { Expression } from './expression.js';
 import { tasksRead } from './expression.js';
@@ -32,8 +33,8 @@ import {
   type RetryRule,
   type Schedule,
 } from './plan.js';
-import type { Bindable, Ref } from './reference.js';
-import { reference, toExpression } from './reference.js';
+import type { Bindable, Ref, Unbound } from './reference.js';
+import { isReference, reference, toExpression } from './reference.js';
 
 declare const INPUT: unique symbol;
 declare const OUTPUT: unique symbol;
@@ -47,14 +48,17 @@ export type Operation<I, O> = (
 /** Input and output of each activity by name. */
 export type ActivityTypes = { readonly [name: string]: { input: unknown; output: unknown } };
 
-/** One operation for each activity, by property: `activities<Tasks>().parseFlows`. */
-export function activities<T extends ActivityTypes>(): {
+/** One operation for each activity, by name. */
+export type Activities<T extends ActivityTypes> = {
   readonly [K in keyof T & string]: Operation<T[K]['input'], T[K]['output']>;
-} {
+};
+
+/** One operation for each activity, by property: `activities<Tasks>().parseFlows`. */
+export function activities<T extends ActivityTypes>(): Activities<T> {
   return new Proxy(
     {},
     { get: (_, name) => ({ kind: 'activity', name: String(name) }) },
-  ) as ReturnType<typeof activities<T>>; // every property is the operation of that name
+  ) as Activities<T>; // every property is the operation of that name
 }
 
 /**
@@ -115,7 +119,7 @@ export interface MapOptions<E, I> extends Omit<OrderOptions, 'summary'>, TryOpti
 
 /** A teardown and the setups whose work it takes away. */
 export interface TeardownOptions<I> extends Omit<TaskOptions<I>, 'triggerRule'> {
-  readonly setups: readonly Ref<unknown>[];
+  readonly setups: readonly [Ref<unknown>, ...Ref<unknown>[]];
   /** @default false: a teardown that fails does not fail the run */
   readonly onFailureFailRun?: boolean;
 }
@@ -160,9 +164,13 @@ export interface DagBuilder<P> {
     readonly dagRunId: Ref<string>;
     readonly planHash: Ref<string>;
   };
-  task<I, O>(id: string, operation: Operation<I, O>, options: TaskOptions<I>): Ref<O>;
+  task<I, O>(id: string, operation: Operation<I, O>, options: TaskOptions<NoInfer<I>>): Ref<O>;
   /** One instance for each element; the result lists the outputs of those that succeeded, in order. */
-  map<E, I, O>(id: string, operation: Operation<I, O>, options: MapOptions<E, I>): Ref<O[]>;
+  map<E, I, O>(
+    id: string,
+    operation: Operation<I, O>,
+    options: MapOptions<E, NoInfer<I>>,
+  ): Ref<O[]>;
   /** Goes on with what follows the chosen word (or words, or none); the rest is skipped. */
   branch<const T extends string>(
     id: string,
@@ -181,9 +189,13 @@ export interface DagBuilder<P> {
   /** Waits for a person; the output says who chose what. */
   approval<const T extends string>(id: string, options: ApprovalOptions<T>): Ref<Approval<T>>;
   /** Makes what a teardown takes away. */
-  setup<I, O>(id: string, operation: Operation<I, O>, options: TaskOptions<I>): Ref<O>;
+  setup<I, O>(id: string, operation: Operation<I, O>, options: TaskOptions<NoInfer<I>>): Ref<O>;
   /** Runs when all before it has ended and a setup has succeeded; also in a run that is cancelled. */
-  teardown<I, O>(id: string, operation: Operation<I, O>, options: TeardownOptions<I>): Ref<O>;
+  teardown<I, O>(
+    id: string,
+    operation: Operation<I, O>,
+    options: TeardownOptions<NoInfer<I>>,
+  ): Ref<O>;
   /** Tasks that others can follow, and that follow others, as one; their ids start with the group's. */
   group<R>(
     id: string,
@@ -230,7 +242,11 @@ export interface Declaration {
   readonly timeoutMs: number | null;
   readonly callbacks: readonly Callback[];
   readonly tasks: readonly DeclaredTask[];
+  /** Ids of the groups, those around them in front. */
+  readonly groups: readonly string[];
   readonly output: Expression;
+  /** What was wrong on the way; `compile` adds the rest. */
+  readonly faults: readonly Fault[];
 }
 
 /** A task as declared: an operation's queue, contract and default limits are still to be looked up. */
@@ -241,13 +257,13 @@ export type DeclaredTask = Omit<PlanTask, 'target'> & {
 };
 
 /** Declares a DAG; what `build` returns is the output of its runs. */
-export function dag<P extends object, O>(
+export function dag<P extends object, R>(
   id: string,
   options: DagOptions<P>,
-  build: (d: DagBuilder<P>) => Bindable<O>,
-): Dag<P, O> {
-  const tasks: DeclaredTask[] = [];
-  const output = toExpression(build(builder<P>(tasks, '')));
+  build: (d: DagBuilder<P>) => R,
+): Dag<P, Unbound<R>> {
+  const draft: Draft = { tasks: [], groups: [], faults: [] };
+  const output = toExpression(build(builder<P>(draft, '')));
   const params = Object.entries(options.params);
   return {
     kind: 'workflow',
@@ -263,14 +279,22 @@ export function dag<P extends object, O>(
       reads: options.reads ?? [],
       timeoutMs: options.timeoutMs ?? null,
       callbacks: options.callbacks ?? [],
-      tasks,
+      ...draft,
       output,
     },
   };
 }
 
+/** A DAG while it is being declared. */
+interface Draft {
+  readonly tasks: DeclaredTask[];
+  readonly groups: string[];
+  readonly faults: Fault[];
+}
+
 /** The builder of a DAG, or of a group in it, whose ids start with `prefix`. */
-function builder<P>(tasks: DeclaredTask[], prefix: string): DagBuilder<P> {
+function builder<P>(draft: Draft, prefix: string): DagBuilder<P> {
+  const { tasks, groups, faults } = draft;
   type Shape = Partial<Omit<PlanTask, 'target' | 'id'>>;
 
   function add(
@@ -287,7 +311,7 @@ function builder<P>(tasks: DeclaredTask[], prefix: string): DagBuilder<P> {
     const task: DeclaredTask = {
       id,
       target,
-      upstream: unique([...read, ...follow(tasks, id, options.after ?? [])]),
+      upstream: unique([...read, ...follow(draft, id, options.after ?? [])]),
       triggerRule: options.triggerRule ?? 'all_success',
       when,
       map,
@@ -369,7 +393,7 @@ function builder<P>(tasks: DeclaredTask[], prefix: string): DagBuilder<P> {
         add(id, untyped(operation), options, { input: toExpression(options.input), setup: true }),
       ),
     teardown: (id, operation, { setups, onFailureFailRun = false, ...options }) => {
-      const ids = follow(tasks, prefix + id, setups);
+      const ids = follow(draft, prefix + id, setups);
       return output(
         add(
           id,
@@ -385,13 +409,22 @@ function builder<P>(tasks: DeclaredTask[], prefix: string): DagBuilder<P> {
     },
     group: (id, build, { after = [] } = {}) => {
       const first = tasks.length;
-      const result = build(builder<P>(tasks, `${prefix}${id}.`));
+      groups.push(prefix + id);
+      const result = build(builder<P>(draft, `${prefix}${id}.`));
       const members = tasks.slice(first);
       const inside = new Set(members.map((task) => task.id));
       for (const [index, task] of members.entries()) {
         if (task.upstream.some((other) => inside.has(other))) continue;
-        const upstream = unique([...task.upstream, ...follow(tasks, task.id, after)]);
+        const upstream = unique([...task.upstream, ...follow(draft, task.id, after)]);
         tasks[first + index] = { ...task, upstream };
+      }
+      if (members.length === 0) {
+        faults.push({
+          code: 'DAG_INVALID',
+          found: `the group "${prefix}${id}" has no tasks`,
+          expected: 'at least one',
+          fix: 'declare its tasks with the builder that the group is given, or drop it',
+        });
       }
       const followed = new Set(
         members.filter(({ teardown }) => teardown === null).flatMap(({ upstream }) => upstream),
@@ -408,19 +441,43 @@ function builder<P>(tasks: DeclaredTask[], prefix: string): DagBuilder<P> {
 export const LATEST = 'latest';
 
 /** Ids that `after` stands for; a word of a branch learns that `id` follows it. */
-function follow(tasks: DeclaredTask[], id: string, after: readonly Upstream[]): string[] {
+function follow({ tasks, faults }: Draft, id: string, after: readonly Upstream[]): string[] {
   return after.flatMap((upstream) => {
+    if (!isUpstream(upstream)) {
+      faults.push({
+        code: 'DAG_UNKNOWN_UPSTREAM',
+        found: `"${id}" comes after ${showJson(upstream)}`,
+        expected: 'what d.task(), d.group() or the case() of a branch returned',
+        fix: 'correct `after`',
+      });
+      return [];
+    }
     if (isGroup(upstream)) return upstream.leaves;
     if (!isCase(upstream)) return tasksRead(toExpression(upstream));
     const { branch, word } = upstream;
     const index = tasks.findIndex((task) => task.id === branch);
     const task = tasks[index];
     if (task?.branch != null) {
+      if (!Object.hasOwn(task.branch.cases, word)) {
+        faults.push({
+          code: 'DAG_UNKNOWN_UPSTREAM',
+          found: `"${id}" follows the word "${word}" of the branch "${branch}"`,
+          expected: `one of ${Object.keys(task.branch.cases).join(', ')}`,
+          fix: `correct the word, or add it to the words of "${branch}"`,
+        });
+        return [branch];
+      }
       const followers = unique([...(task.branch.cases[word] ?? []), id]);
       tasks[index] = { ...task, branch: { cases: { ...task.branch.cases, [word]: followers } } };
     }
     return [branch];
   });
+}
+
+/** What a caller without types may get wrong. */
+function isUpstream(upstream: unknown): upstream is Upstream {
+  if (typeof upstream !== 'object' || upstream === null) return false;
+  return isReference(upstream) || 'leaves' in upstream || 'word' in upstream;
 }
 
 // a reference answers every property, so what it is not is asked with `in`

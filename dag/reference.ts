@@ -4,25 +4,43 @@
  * wrong edge fails `tsc`.
  */
 import type { Expression, Source } from './expression.js';
+import type { Ref as Value } from './ref-value.js';
 
-declare const VALUE: unique symbol;
 const SOURCE = Symbol('source of a reference');
 
 /** Stands for a `T` that the run will produce. */
-export type Ref<T> = { readonly [VALUE]: T } & (T extends readonly unknown[]
-  ? unknown
-  : T extends object
-    ? { readonly [K in keyof T]-?: Ref<Exclude<T[K], undefined>> }
-    : unknown);
+export type Ref<T> = Value<T> &
+  (T extends readonly unknown[]
+    ? unknown
+    : T extends object
+      ? { readonly [K in keyof T]-?: Ref<Exclude<T[K], undefined>> }
+      : unknown);
 
-/** A `T` in which any part may be a reference. */
-export type Bindable<T> =
-  | Ref<T>
-  | (T extends readonly (infer E)[]
-      ? readonly Bindable<E>[]
-      : T extends object
-        ? { readonly [K in keyof T]: Bindable<T[K]> }
-        : T);
+/**
+ * A `T` in which any part may be a reference. Where `T` is an object, a reference to one has the same
+ * properties; left out of the choice, it does not hide from messages which property is wrong.
+ */
+export type Bindable<T> = [T] extends [object]
+  ? [Extract<T, readonly unknown[]>] extends [never]
+    ? Parts<T>
+    : Ref<T> | Parts<T>
+  : Ref<T> | Parts<T>;
+
+type Parts<T> = T extends readonly (infer E)[]
+  ? readonly Bindable<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Bindable<T[K]> }
+    : T;
+
+/** What a value with references in it becomes once they are filled in. */
+export type Unbound<B> =
+  B extends Value<infer T>
+    ? T
+    : B extends readonly (infer E)[]
+      ? Unbound<E>[]
+      : B extends object
+        ? { -readonly [K in keyof B]: Unbound<B[K]> }
+        : B;
 
 /** A reference to `source`; reading a property extends its path. */
 export function reference<T>(source: Source): Ref<T> {
@@ -41,6 +59,20 @@ export function reference<T>(source: Source): Ref<T> {
 /** Says that the value will be there; if it is not, the schema of the task that takes it refuses it. */
 export function present<T>(ref: Ref<T | null>): Ref<T> {
   return ref as unknown as Ref<T>; // the same source; only `tsc` sees the difference
+}
+
+/**
+ * All combinations of lists' elements, to be mapped over: `product({ model: models, week: weeks })` has
+ * elements `{ model, week }`; the last list's elements change fastest.
+ */
+export function product<T extends { readonly [name: string]: unknown }>(lists: {
+  readonly [K in keyof T]: Ref<readonly T[K][]> | readonly Bindable<T[K]>[];
+}): Ref<{ [K in keyof T]: T[K] }[]> {
+  return reference({
+    $product: Object.fromEntries(
+      Object.entries(lists).map(([name, list]) => [name, toExpression(list)]),
+    ),
+  });
 }
 
 /** Text with references in it: `` text`parse ${file.name}` ``. */
@@ -66,6 +98,11 @@ export function toExpression(value: unknown): Expression {
       .filter(([, part]) => part !== undefined)
       .map(([key, part]) => [key, toExpression(part)]),
   );
+}
+
+/** True for what `reference` has made. */
+export function isReference(value: object): boolean {
+  return sourceOf(value) !== undefined;
 }
 
 /** The source behind a reference, undefined for anything else. */

@@ -1,6 +1,7 @@
 /** `ingest`: raw files into `flows`, and the tables computed from them brought up to date. */
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag, type DagBuilder } from '../dag/declare.js';
+import { param } from '../dag/param.js';
 import { text, type Bindable } from '../dag/reference.js';
 
 const act = activities<Tasks>();
@@ -43,7 +44,12 @@ export const ingest = dag(
   'ingest',
   {
     description: 'Ingests flow files and brings the tables computed from them up to date.',
-    params: { inputs: [] as string[] }, // an empty array has no type of element
+    params: {
+      inputs: param([] as string[], {
+        description: 'Flow files, and folders of them',
+        items: { type: 'string' },
+      }),
+    },
   },
   (d) => {
     const { sources, parsed } = ingestFlows(d, d.params.inputs);

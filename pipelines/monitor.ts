@@ -1,8 +1,8 @@
 /** `monitor`: a new week is scored by the champion, compared with its training weeks, and reported to the lifecycle. */
-import type { Preset } from '../contracts/schemas/values.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag } from '../dag/declare.js';
 import { text } from '../dag/reference.js';
+import { presetParam } from './params.js';
 import { ENSEMBLE } from './train.js';
 
 const act = activities<Tasks>();
@@ -14,7 +14,7 @@ export const monitor = dag(
     description:
       'Scores a week with the champion, measures drift, wakes the lifecycle when it drifted.',
     partitions: 'iso-week',
-    params: { preset: null as unknown as Preset }, // given by whoever runs it
+    params: { preset: presetParam },
   },
   (d) => {
     const week = d.run.partition;

@@ -1,8 +1,8 @@
 /** `retrain`: a challenger on recent weeks, compared with the champion on days that neither has seen. */
-import type { Preset } from '../contracts/schemas/values.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag } from '../dag/declare.js';
 import { text } from '../dag/reference.js';
+import { presetParam } from './params.js';
 import { ENSEMBLE, trainEnsemble } from './train.js';
 
 const act = activities<Tasks>();
@@ -13,7 +13,7 @@ export const retrain = dag(
   {
     description: 'Trains a challenger with the newest week and compares it with the champion.',
     partitions: 'iso-week',
-    params: { preset: null as unknown as Preset }, // given by whoever runs it
+    params: { preset: presetParam },
   },
   (d) => {
     const week = d.run.partition;

@@ -3,6 +3,7 @@ import type { ModelSpec, Preset, Split } from '../contracts/schemas/values.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag, type DagBuilder } from '../dag/declare.js';
 import { text, type Ref } from '../dag/reference.js';
+import { presetParam, splitParam } from './params.js';
 
 const act = activities<Tasks>();
 
@@ -69,8 +70,8 @@ export const train = dag(
   {
     description: 'Trains, registers and scores the first champions.',
     params: {
-      split: null as unknown as Split, // given by whoever runs it
-      preset: null as unknown as Preset, // the same
+      split: splitParam,
+      preset: presetParam,
       parts: [] as Tasks['evaluateModel']['input']['parts'], // what an empty array does not say
     },
   },

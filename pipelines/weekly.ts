@@ -1,10 +1,11 @@
 /** `weekly`: the operator's Monday. New files in, champions trained if there are none, new weeks watched. */
-import type { Preset } from '../contracts/schemas/values.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag } from '../dag/declare.js';
+import { param } from '../dag/param.js';
 import { present, text } from '../dag/reference.js';
 import { ingestFlows } from './ingest.js';
 import { monitor } from './monitor.js';
+import { presetParam } from './params.js';
 import { train } from './train.js';
 
 const act = activities<Tasks>();
@@ -17,9 +18,8 @@ export const weekly = dag(
     partitions: 'iso-week',
     schedule: { cron: '0 4 * * 1', timeZone: 'Europe/Prague' },
     params: {
-      /** Folder of raw flow files. */
-      input: '',
-      preset: null as unknown as Preset, // from the preset file, by whoever runs it
+      input: param('', { description: 'Folder of raw flow files' }),
+      preset: presetParam,
     },
   },
   (d) => {

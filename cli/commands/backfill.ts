@@ -25,7 +25,7 @@ import { PipelineError } from '../../contracts/errors.js';
 import type { Json } from '../../contracts/json.js';
 import { parseBackfill } from '../../contracts/schemas/backfill.js';
 import { backfillPartitions } from '../../dag/backfill.js';
-import { resolveParams } from '../../dag/params.js';
+import { checkGiven } from '../../dag/params.js';
 import { currentHome, ifRunning, withTemporal } from '../home.js';
 import {
   closedBackfill,
@@ -160,7 +160,7 @@ function requestOf(dag: string | undefined, options: BackfillOptions): BackfillR
     });
   }
   const plan = planOf(dag);
-  resolveParams(plan, {}, options.param);
+  checkGiven(plan, options.param);
   try {
     const request = parseBackfill({
       ...{ dag, from, to, params: options.param },

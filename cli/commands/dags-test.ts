@@ -14,7 +14,7 @@ import { planOf } from '../known-dags.js';
 import { addParam, wholeNumber } from '../option-values.js';
 import { printJson, table } from '../output.js';
 import { readOutcomesFile, readPlanFile } from '../plan-file.js';
-import { sampleOutput } from '../sample-output.js';
+import { sampleOutput, sampleParams } from '../sample-output.js';
 
 interface TestOptions {
   readonly at: string;
@@ -152,13 +152,14 @@ function virtualOptions(
   startMs: number,
 ): VirtualOptions {
   const plans = compiledPlans();
+  const seed = wholeNumber('--seed', options.seed);
   return {
     dagRunId: dagRunId(plan.dag, partition),
     planHash: planHash(plan),
     partition,
-    params: resolveParams(plan, {}, options.param), // read as JSON
+    params: resolveParams(plan, sampleParams(plan, seed), options.param),
     startMs,
-    seed: wholeNumber('--seed', options.seed),
+    seed,
     fail: options.fail,
     killWorker: options.killWorker,
     approve: options.approve,

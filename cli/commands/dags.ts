@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { compiledPlans } from '../../activities/compiled-plans.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { describeSchedule } from '../../dag/describe-schedule.js';
+import { paramRows } from '../../dag/params.js';
 import { planHash, type PartitionKind, type PlanTarget } from '../../dag/plan.js';
 import { nativeWorkflows } from '../../pipelines/index.js';
 import { deploySchedules, type DeployedSchedule } from '../deploy-schedule.js';
@@ -69,6 +70,10 @@ export function dagsCommand(): Command {
       process.stdout.write(
         `${plan.dag}  ${planHash(plan)}\n${plan.description}\n\n${table(head, rows)}\n`,
       );
+      const params = paramRows(plan);
+      if (params.length === 0) return;
+      const paramHead = ['parameter', 'default', 'schema', ''];
+      process.stdout.write(`\n${table(paramHead, params)}\n`);
     });
   command
     .command('validate')

@@ -19,6 +19,7 @@ const preset = presetSchema.parse(demo);
 const retrain = dag('retrain', { params: { preset: {} }, partitions: 'iso-week' }, (d) => {
   d.task('compare', act.noop, { input: { value: 0 } });
   return {
+    preset: d.params.preset,
     championVersion: '1',
     challengerVersion: '2',
     rows: 500,
