@@ -4,8 +4,9 @@
  */
 import { activityInfo, ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import type { z } from 'zod';
-import { ERROR_CODES, PipelineError, type ErrorCode } from '../contracts/errors.js';
+import { ERROR_CODES, errorOf, PipelineError } from '../contracts/errors.js';
 import type { RetryByCode, TaskContext } from '../contracts/engine.js';
+import { jsonPath, showJson } from '../contracts/json.js';
 import { taskContracts, type TaskName, type Tasks } from '../contracts/schemas/tasks.js';
 import { contractHash } from './catalogue.js';
 import { withHeartbeats } from './heartbeats.js';
@@ -44,26 +45,66 @@ function checked(name: TaskName, code: UntypedCode): UntypedCode {
           fix: 'start the run anew on the latest plan, or bring back workers of the old version',
         });
       }
-      const parsed = parse(name, 'TASK_INPUT_INVALID', input, value);
+      const parsed = parse(name, 'input', input, value);
       const result = await withHeartbeats(() => code(parsed, run));
-      return parse(name, 'TASK_OUTPUT_INVALID', output, result);
+      return parse(name, 'output', output, result);
     } catch (error) {
       throw withNextTry(toFailure(error), run.retry);
     }
   };
 }
 
-function parse(name: TaskName, code: ErrorCode, schema: z.ZodType, value: unknown): unknown {
-  const result = schema.safeParse(value);
+function parse(
+  name: TaskName,
+  side: keyof typeof SIDES,
+  schema: z.ZodType,
+  value: unknown,
+): unknown {
+  const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  const faults = result.error.issues.map(
-    (issue) => `$${issue.path.map((key) => `[${JSON.stringify(key)}]`).join('')}: ${issue.message}`,
-  );
-  throw new PipelineError({
+  const { code, fix } = SIDES[side];
+  const task = `${side} of task "${activityInfo().activityId}" (${name})`;
+  const [first, ...others] = result.error.issues.map((issue) => ({
     code,
-    found: `${name} ${faults.join('; ')}`,
+    found: `${task} at ${jsonPath(issue.path)}: ${showJson(issue.input)}`,
+    expected: expectedBy(issue),
+    fix,
+  }));
+  throw errorOf(code, [first!, ...others]); // what fails has an issue
+}
+
+const SIDES = {
+  input: {
+    code: 'TASK_INPUT_INVALID',
     fix: 'correct the edge in the DAG that feeds this value, or the schema in contracts/schemas/tasks.ts',
-  });
+  },
+  output: {
+    code: 'TASK_OUTPUT_INVALID',
+    fix: "correct the task's code, or the schema in contracts/schemas/tasks.ts",
+  },
+} as const;
+
+/** What the schema wants in place of what it refused. */
+function expectedBy(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.expected === 'int' ? 'a whole number' : issue.expected;
+    case 'invalid_value':
+      return issue.values.map((one) => showJson(one)).join(' or ');
+    case 'too_small':
+      return `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+    case 'too_big':
+      return `${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`;
+    case 'unrecognized_keys':
+      return `no ${issue.keys.join(', ')}`;
+    case 'invalid_format':
+    case 'not_multiple_of':
+    case 'invalid_union':
+    case 'invalid_key':
+    case 'invalid_element':
+    case 'custom':
+      return issue.message;
+  }
 }
 
 /**
