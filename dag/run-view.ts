@@ -5,13 +5,15 @@ import { graphOf } from './graph.js';
 import type { Plan, PlanTask } from './plan.js';
 import type { RunRecord } from './run-record.js';
 
-/** The record without inputs and outputs, which may be large. */
-export function runView(plan: Plan, record: RunRecord): RunView {
+/**
+ * The record without inputs and outputs, which may be large.
+ *
+ * @param rerunOf Temporal's id of the run it goes on from
+ */
+export function runView(plan: Plan, record: RunRecord, rerunOf: string | null = null): RunView {
+  const { dagRunId, planHash, partition, params, state, paused, startedMs } = record;
   return {
-    dagRunId: record.dagRunId,
-    planHash: record.planHash,
-    state: record.state,
-    paused: record.paused,
+    ...{ dagRunId, planHash, partition, params, state, paused, startedMs, rerunOf },
     tasks: plan.tasks.map((task) => taskView(plan, task, record)),
   };
 }
@@ -25,14 +27,16 @@ export function taskTable(view: RunView): string {
   return ['| task | state | done | note |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
-function taskView(plan: Plan, task: PlanTask, { tasks }: RunRecord): TaskView {
+function taskView(plan: Plan, task: PlanTask, { tasks, startedMs: begun }: RunRecord): TaskView {
   const { state, startedMs, finishedMs, instances, reason } = tasks[task.id]!; // see `newRun`
+  const kept = finishedMs !== null && finishedMs < begun ? 'kept from the run before' : '';
   const ended = instances.filter((instance) => instance.finishedMs !== null);
   const running = instances.filter((instance) => instance.state === 'running');
   const note =
     state === 'none'
       ? whyWaiting(graphOf(plan), task, tasks)
       : reason ||
+        kept ||
         running
           .map(({ summary }) => summary)
           .slice(0, SHOWN)

@@ -90,7 +90,7 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
   setSearchAttributes({ dag: workflowType, partition, planHash, state: 'running' });
 
   const start = newRun(plan, { dagRunId: workflowId, planHash, partition, params }, resolved.kept);
-  const run = new Run(plan, carried ?? start);
+  const run = new Run(plan, carried ?? start, input.rerun?.of ?? null);
   // asked for here, where a cancel arrives; the run itself must live on to end its tasks
   const cancelled = CancellationScope.current().cancelRequested;
   return CancellationScope.nonCancellable(async () => {
@@ -131,7 +131,7 @@ class Run {
   private readonly scopes = new Map<string, CancellationScope[]>();
   private readonly choices = new Map<string, Choice>();
 
-  constructor(plan: Plan, record: RunRecord) {
+  constructor(plan: Plan, record: RunRecord, rerunOf: string | null) {
     this.plan = plan;
     this.record = record;
     this.identity = {
@@ -139,7 +139,7 @@ class Run {
       dagRunId: record.dagRunId,
       temporalRunId: workflowInfo().firstExecutionRunId,
     };
-    setHandler(defineQuery(RUN_QUERY), () => runView(plan, this.record));
+    setHandler(defineQuery(RUN_QUERY), () => runView(plan, this.record, rerunOf));
     setHandler(defineSignal(PAUSE_SIGNAL), () => this.apply({ kind: 'paused', atMs: Date.now() }));
     setHandler(defineSignal(RESUME_SIGNAL), () =>
       this.apply({ kind: 'resumed', atMs: Date.now() }),
