@@ -6,11 +6,14 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { activityInfo, Context } from '@temporalio/activity';
 import { PipelineError, type Fault } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
 import { tellProgress } from './heartbeats.js';
 import type { JobInput, JobName, JobOutput } from './jobs/index.js';
+import { taskLog } from './task-log.js';
 
 /** What a child hears first. */
 export interface ComputeRequest {
@@ -92,10 +95,12 @@ function stagingDirOf(layout: HomeLayout): string {
 async function runChild(entry: string, request: ComputeRequest): Promise<unknown> {
   const context = Context.current();
   const child = fork(entry, {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // idle OpenMP threads sleep: with busy cores, spinning makes a run many times slower
     env: { ...process.env, OMP_WAIT_POLICY: 'PASSIVE', TF_CPP_MIN_LOG_LEVEL: '2' },
   });
+  const closed = once(child, 'close').catch(() => undefined); // the error of a start is told below
+  follow(child, context);
   try {
     const reply = new Promise<unknown>((resolve, reject) => {
       child.on('message', (message: ComputeReply) => {
@@ -114,23 +119,32 @@ async function runChild(entry: string, request: ComputeRequest): Promise<unknown
     child.send(request);
     return await Promise.race([reply, context.cancelled]);
   } finally {
-    await end(child);
+    if (child.connected) child.disconnect();
+    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+    await closed; // all that it wrote has been read
+    clearTimeout(timer);
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  if (child.connected) child.disconnect();
-  const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
-  await exit;
-  clearTimeout(timer);
+/** What a child writes stands in the log of its task, and in the worker's with the task in front. */
+function follow(child: ChildProcess, context: Context): void {
+  const { workflowExecution, activityId } = context.info;
+  const label = `${workflowExecution?.workflowId} ${activityId}`;
+  const copy = (from: Readable | null, level: 'out' | 'err', to: NodeJS.WritableStream): void => {
+    if (from === null) return;
+    createInterface({ input: from }).on('line', (line) => {
+      taskLog(context).write(level, line);
+      to.write(`${label}: ${line}\n`);
+    });
+  };
+  copy(child.stdout, 'out', process.stdout);
+  copy(child.stderr, 'err', process.stderr);
 }
 
 function childFailed(job: JobName, found: string): PipelineError {
   return new PipelineError({
     code: 'COMPUTE_CHILD_FAILED',
     found: `the compute child of ${job} ended: ${found}`,
-    fix: 'it is tried again; if it dies each time, see the log of the worker and the free memory',
+    fix: 'it is tried again; if it dies each time, see `sentinel runs logs` and the free memory',
   });
 }

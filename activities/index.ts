@@ -16,6 +16,7 @@ import { monitoringTasks } from './monitoring.js';
 import { planStore } from './plan-store.js';
 import { reportingTasks } from './reporting.js';
 import { runHistory } from './run-history.js';
+import { withTaskLogs } from './task-log.js';
 import { trainingTasks } from './training.js';
 
 /** What the activities of a worker share. */
@@ -62,12 +63,15 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
     ...withCodes(createAssetActivities({ temporal, plans })),
     ...withCodes(createCallbackActivities({ layout })),
     ...withCodes(createLifecycleActivities(dependencies)),
-    ...checkedActivities({
-      ...ingestTasks(dependencies),
-      ...trainingTasks(dependencies),
-      ...monitoringTasks(dependencies),
-      ...reportingTasks(dependencies),
-    }),
+    ...withTaskLogs(
+      layout,
+      checkedActivities({
+        ...ingestTasks(dependencies),
+        ...trainingTasks(dependencies),
+        ...monitoringTasks(dependencies),
+        ...reportingTasks(dependencies),
+      }),
+    ),
   };
 }
 

@@ -17,6 +17,7 @@ import { checkedActivities, type TaskCode } from '../../activities/checked.js';
 import { createActivities } from '../../activities/index.js';
 import { installation } from '../../activities/installation.js';
 import { planStore } from '../../activities/plan-store.js';
+import { withTaskLogs } from '../../activities/task-log.js';
 import { homeLayout, type HomeLayout } from '../../contracts/home.js';
 import type { JsonObject } from '../../contracts/json.js';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../contracts/queues.js';
@@ -95,7 +96,7 @@ export async function startEngine({
       temporal: server.client,
       plans,
     }),
-    ...checkedActivities({ noop }),
+    ...withTaskLogs(home, checkedActivities({ noop })),
   };
   const workers = await Promise.all(
     QUEUES.map((taskQueue) =>
