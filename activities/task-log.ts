@@ -109,6 +109,16 @@ function logEntry(at: Date, level: LogLevel, text: string): string {
   return `${at.toISOString()} ${level.padEnd(LEVEL_WIDTH)} ${lines}\n`;
 }
 
+/** The first line of an entry, read back; undefined for its further lines. */
+export function parseLogEntry(
+  line: string,
+): { readonly atMs: number; readonly level: string; readonly text: string } | undefined {
+  const [, at, level = '', text = ''] = ENTRY.exec(line) ?? [];
+  return at === undefined ? undefined : { atMs: Date.parse(at), level: level.trim(), text };
+}
+
+const ENTRY = new RegExp(`^(\\d{4}-\\d\\d-\\d\\dT\\S+Z) (.{${LEVEL_WIDTH}}) ?(.*)$`);
+
 /** Message with code, place and mend, and the stack of what was thrown first. */
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

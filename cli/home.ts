@@ -52,3 +52,22 @@ export async function withTemporal<T>(
   const client = await connectTemporal(layout);
   return use(client).finally(() => client.connection.close());
 }
+
+/**
+ * The same, for what can be told without a server too: closed runs stand in our own tables.
+ *
+ * @param whenDown called while nothing runs on the home; the result is undefined then
+ */
+export async function ifRunning<T>(
+  layout: HomeLayout,
+  use: (client: Client) => Promise<T>,
+  whenDown: () => void,
+): Promise<T | undefined> {
+  try {
+    return await withTemporal(layout, use);
+  } catch (error) {
+    if (!(error instanceof PipelineError && error.code === 'HOME_NOT_RUNNING')) throw error;
+    whenDown();
+    return undefined;
+  }
+}

@@ -1,5 +1,6 @@
 /** Reading the values of options; what cannot be read is CLI_USAGE, exit code 2. */
 import { PipelineError } from '../contracts/errors.js';
+import type { Json } from '../contracts/json.js';
 import { isoWeekOf, weekStart } from '../dag/partitions.js';
 
 /**
@@ -23,4 +24,43 @@ export function wholeNumber(option: string, text: string, least = 0): number {
 export function isIsoWeek(text: string): boolean {
   if (!/^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])$/.test(text)) return false;
   return isoWeekOf(weekStart(text)) === text;
+}
+
+/**
+ * One of a set of words.
+ *
+ * @param option as the user wrote it, such as `--state`
+ * @throws PipelineError CLI_USAGE
+ */
+export function oneOf<T extends string>(option: string, text: string, words: readonly T[]): T {
+  const word = words.find((known) => known === text);
+  if (word !== undefined) return word;
+  throw new PipelineError({
+    code: 'CLI_USAGE',
+    found: `${option} ${text}`,
+    expected: `one of ${words.join(', ')}`,
+    fix: 'correct the value',
+  });
+}
+
+/**
+ * A value written as JSON.
+ *
+ * @param option as the user wrote it, such as `--output`
+ * @throws PipelineError CLI_USAGE
+ */
+export function jsonValue(option: string, text: string): Json {
+  try {
+    return JSON.parse(text) as Json; // what JSON.parse can give
+  } catch (cause) {
+    throw new PipelineError(
+      {
+        code: 'CLI_USAGE',
+        found: `${option} ${text}`,
+        expected: 'JSON',
+        fix: `write text in quotes of both kinds: ${option} '"text"'`,
+      },
+      { cause },
+    );
+  }
 }

@@ -361,7 +361,7 @@ function builder<P>(tasks: DeclaredTask[], prefix: string): DagBuilder<P> {
             onExpiry: onExpiry ?? null,
           },
           options,
-          { input: toExpression(question) },
+          { input: toExpression(question), summary: toExpression(options.summary ?? question) },
         ),
       ),
     setup: (id, operation, options) =>

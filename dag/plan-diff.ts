@@ -1,6 +1,6 @@
 /** What differs between two plans of a DAG: what a rerun on the latest plan would do otherwise. */
 import type { Json } from '../contracts/json.js';
-import { hashJson, planHash, type Plan, type PlanTask } from './plan.js';
+import { hashJson, type Plan, type PlanTask } from './plan.js';
 
 /** From one plan to another. */
 export interface PlanDiff {
@@ -28,13 +28,20 @@ export interface FieldChange {
   readonly after: Json;
 }
 
+/** A plan and its hash: a plan of an older format is not hashed again, for it has been filled in. */
+export interface HashedPlan {
+  readonly plan: Plan;
+  readonly hash: string;
+}
+
 /** What differs, tasks in the order of the newer plan, fields in alphabetical order. */
-export function planDiff(before: Plan, after: Plan): PlanDiff {
+export function planDiff(from: HashedPlan, to: HashedPlan): PlanDiff {
+  const [before, after] = [from.plan, to.plan];
   const old = new Map(before.tasks.map((task) => [task.id, task]));
   const ids = new Set(after.tasks.map(({ id }) => id));
   return {
-    from: planHash(before),
-    to: planHash(after),
+    from: from.hash,
+    to: to.hash,
     fields: changes(fieldsOf(before, OF_PLAN), fieldsOf(after, OF_PLAN)),
     added: after.tasks.filter(({ id }) => !old.has(id)).map(({ id }) => id),
     removed: before.tasks.filter(({ id }) => !ids.has(id)).map(({ id }) => id),

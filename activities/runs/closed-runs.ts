@@ -32,6 +32,7 @@ export interface RecordedRun {
 export interface RunFilter {
   readonly dag?: string;
   readonly dagRunId?: string;
+  readonly temporalRunId?: string;
   readonly partition?: string;
   readonly state?: string;
 }
@@ -58,6 +59,7 @@ export function closedRuns(tablesRoot: string): ClosedRuns {
       const columns = {
         dag: filter.dag,
         dag_run_id: filter.dagRunId,
+        temporal_run_id: filter.temporalRunId,
         partition: filter.partition,
         state: filter.state,
       };

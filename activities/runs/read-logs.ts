@@ -3,7 +3,7 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskContext } from '../../contracts/engine.js';
 import type { HomeLayout } from '../../contracts/home.js';
-import { runLogFolder } from '../task-log.js';
+import { parseLogEntry, runLogFolder } from '../task-log.js';
 
 /** One line; a line that goes on from the one before has its time and level. */
 export interface LogLine {
@@ -114,11 +114,9 @@ class LogFile {
 
   private line(line: string): LogLine {
     const { task, attempt } = this.found;
-    const [, at, level = '', rest] = ENTRY.exec(line) ?? [];
-    if (at !== undefined) [this.atMs, this.level] = [Date.parse(at), level];
-    const text = rest ?? line;
+    const entry = parseLogEntry(line);
+    if (entry !== undefined) [this.atMs, this.level] = [entry.atMs, entry.level];
+    const text = entry?.text ?? line;
     return { task, try: attempt, atMs: this.atMs, level: this.level, text };
   }
 }
-
-const ENTRY = /^(\d{4}-\d\d-\d\dT\S+Z) (\w+) *(.*)$/;

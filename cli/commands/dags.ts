@@ -6,6 +6,7 @@ import { planHash, type PlanTarget } from '../../dag/plan.js';
 import { nativeWorkflows } from '../../pipelines/index.js';
 import { planOf } from '../known-dags.js';
 import { printJson, table } from '../output.js';
+import { pauseDagCommand } from './dags-pause.js';
 
 /** The `dags` command and its subcommands. */
 export function dagsCommand(): Command {
@@ -78,6 +79,8 @@ export function dagsCommand(): Command {
       else
         for (const [id, hash] of Object.entries(hashes)) process.stdout.write(`${id}  ${hash}\n`);
     });
+  command.addCommand(pauseDagCommand('pause'));
+  command.addCommand(pauseDagCommand('resume'));
   return command;
 }
 

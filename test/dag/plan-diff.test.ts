@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { outdatedTasks, planDiff } from '../../dag/plan-diff.js';
+import { outdatedTasks, planDiff, type PlanDiff } from '../../dag/plan-diff.js';
 import { planHash, type Plan, type PlanTask } from '../../dag/plan.js';
 import { aPlan } from '../builders/plan.js';
 
@@ -7,6 +7,10 @@ const before: Plan = {
   ...aPlan({ load: {}, clean: { after: ['load'] }, each: { after: ['clean'], over: 'clean' } }),
   params: { week: '2022-W22', rounds: 3 },
 };
+
+function diffOf(from: Plan, to: Plan): PlanDiff {
+  return planDiff({ plan: from, hash: planHash(from) }, { plan: to, hash: planHash(to) });
+}
 
 /** The plan with a task changed. */
 function changed(id: string, change: Partial<PlanTask>): Plan {
@@ -21,12 +25,12 @@ function target(change: Record<string, unknown>): PlanTask['target'] {
 test('equal plans differ in nothing', () => {
   const hash = planHash(before);
   const nothing = { fields: [], added: [], removed: [], changed: [] };
-  expect(planDiff(before, before)).toEqual({ from: hash, to: hash, ...nothing });
+  expect(diffOf(before, before)).toEqual({ from: hash, to: hash, ...nothing });
 });
 
 test('tasks that come and go are named, and a moved edge is a change', () => {
   const after = aPlan({ load: {}, check: { after: ['load'] }, clean: { after: ['check'] } });
-  expect(planDiff(before, after)).toMatchObject({
+  expect(diffOf(before, after)).toMatchObject({
     added: ['check'],
     removed: ['each'],
     changed: [
@@ -38,7 +42,7 @@ test('tasks that come and go are named, and a moved edge is a change', () => {
 test('fields of the plan are compared one by one, parameters by name', () => {
   const schedule = { cron: '0 4 * * 1', timeZone: 'UTC' };
   const params = { week: '2022-W23', depth: 8 };
-  expect(planDiff(before, { ...before, schedule, params }).fields).toEqual([
+  expect(diffOf(before, { ...before, schedule, params }).fields).toEqual([
     { field: 'params.depth', before: null, after: 8 },
     { field: 'params.rounds', before: 3, after: null },
     { field: 'params.week', before: '2022-W22', after: '2022-W23' },
@@ -48,7 +52,7 @@ test('fields of the plan are compared one by one, parameters by name', () => {
 
 test('a target is taken apart', () => {
   const after = changed('load', { target: target({ contract: 'new', timeoutMs: 1 }) });
-  expect(planDiff(before, after).changed).toEqual([
+  expect(diffOf(before, after).changed).toEqual([
     {
       task: 'load',
       fields: [
@@ -68,7 +72,7 @@ describe('an output of the earlier plan', () => {
     ['another condition', 'load', { when: true }],
     ['another list to map over', 'each', { map: { ...each, over: [1] } }],
   ])('does not stand for a task with %s', (_, id, change) => {
-    expect(outdatedTasks(planDiff(before, changed(id, change)))).toEqual([id]);
+    expect(outdatedTasks(diffOf(before, changed(id, change)))).toEqual([id]);
   });
 
   test.each<[string, string, Partial<PlanTask>]>([
@@ -79,7 +83,7 @@ describe('an output of the earlier plan', () => {
     ['another rule', 'clean', { triggerRule: 'all_done' }],
     ['another summary', 'clean', { summary: 'clean up' }],
   ])('stands for a task with %s', (_, id, change) => {
-    const diff = planDiff(before, changed(id, change));
+    const diff = diffOf(before, changed(id, change));
     expect(diff.changed).toHaveLength(1);
     expect(outdatedTasks(diff)).toEqual([]);
   });

@@ -66,6 +66,12 @@ export function planOf(dag: Dag | Dag<never, unknown>): Plan {
   return compile(dag, { catalogue, codeVersion: 'test', workflowTypes });
 }
 
+/** A run that is deleted is gone when its tasks are acknowledged, every 30 s by default. */
+const FORGETS_AT_ONCE = [
+  'history.transferProcessorUpdateAckInterval="200ms"',
+  'history.visibilityProcessorUpdateAckInterval="200ms"',
+];
+
 /** Everything up; `stop` ends it and removes the home. */
 export async function startEngine({
   dags,
@@ -80,10 +86,13 @@ export async function startEngine({
     TestWorkflowEnvironment.createLocal({
       server: {
         executable: { type: 'existing-path', path: installation.temporal },
-        extraArgs: Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
-          '--search-attribute',
-          `${name}=Keyword`,
-        ]),
+        extraArgs: [
+          ...Object.values(SEARCH_ATTRIBUTES).flatMap((name) => [
+            '--search-attribute',
+            `${name}=Keyword`,
+          ]),
+          ...FORGETS_AT_ONCE.flatMap((setting) => ['--dynamic-config-value', setting]),
+        ],
       },
     }),
   ]);
