@@ -7,7 +7,8 @@ import { once } from 'node:events';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { activityInfo, Context } from '@temporalio/activity';
 import { PipelineError, type Fault } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
@@ -99,8 +100,8 @@ async function runChild(entry: string, request: ComputeRequest): Promise<unknown
     // idle OpenMP threads sleep: with busy cores, spinning makes a run many times slower
     env: { ...process.env, OMP_WAIT_POLICY: 'PASSIVE', TF_CPP_MIN_LOG_LEVEL: '2' },
   });
-  const closed = once(child, 'close').catch(() => undefined); // the error of a start is told below
-  follow(child, context);
+  const exited = once(child, 'exit').catch(() => undefined); // one that did not start is told of below
+  const read = follow(child, context);
   try {
     const reply = new Promise<unknown>((resolve, reject) => {
       child.on('message', (message: ComputeReply) => {
@@ -121,24 +122,26 @@ async function runChild(entry: string, request: ComputeRequest): Promise<unknown
   } finally {
     if (child.connected) child.disconnect();
     const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
-    await closed; // all that it wrote has been read
+    await exited;
     clearTimeout(timer);
+    await read;
   }
 }
 
-/** What a child writes stands in the log of its task, and in the worker's with the task in front. */
-function follow(child: ChildProcess, context: Context): void {
+/** What a child writes stands in the log of its task, and in the worker's with the task in front; to its end. */
+async function follow(child: ChildProcess, context: Context): Promise<void> {
   const { workflowExecution, activityId } = context.info;
   const label = `${workflowExecution?.workflowId} ${activityId}`;
-  const copy = (from: Readable | null, level: 'out' | 'err', to: NodeJS.WritableStream): void => {
-    if (from === null) return;
+  const copy = async (from: Readable, level: 'out' | 'err', to: Writable): Promise<void> => {
     createInterface({ input: from }).on('line', (line) => {
       taskLog(context).write(level, line);
       to.write(`${label}: ${line}\n`);
     });
+    await finished(from).catch(() => undefined); // a child that was killed may leave half a line
   };
-  copy(child.stdout, 'out', process.stdout);
-  copy(child.stderr, 'err', process.stderr);
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) return; // it has both, see `fork`
+  await Promise.all([copy(stdout, 'out', process.stdout), copy(stderr, 'err', process.stderr)]);
 }
 
 function childFailed(job: JobName, found: string): PipelineError {

@@ -44,7 +44,7 @@ const chain = dag('chain', { params: { from: 1, unused: 'x' } }, (d) => {
   return { value: third.value };
 });
 
-const forked = dag('forked', { params: { side: 'left' as 'left' | 'right' } }, (d) => {
+const forked = dag('forked', { params: { side: 'left' } }, (d) => {
   const choose = d.branch('choose', d.params.side, ['left', 'right']);
   const left = d.task('left', act.noop, { input: { value: 50 }, after: [choose.case('left')] });
   const right = d.task('right', act.noop, { input: { value: 60 }, after: [choose.case('right')] });
