@@ -85,8 +85,7 @@ export function keptTasks(
     const record = before[task.id];
     const mark = marks[task.id];
     if (mark !== undefined) {
-      const times = { startedMs: record?.startedMs ?? null, finishedMs: mark.atMs };
-      kept[task.id] = markedRecord(task, mark, times);
+      kept[task.id] = markedRecord(task, mark, { startedMs: null, finishedMs: mark.atMs });
     } else if (record !== undefined && isTerminal(record.state) && !again.has(task.id)) {
       kept[task.id] = record;
     }

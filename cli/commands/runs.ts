@@ -102,7 +102,7 @@ function runText(run: RunReport): string {
     ['rerun of', run.rerunOf ?? ''],
     ['partition', run.partition],
     ['plan', run.planHash],
-    ['params', JSON.stringify(run.params)],
+    ['params', shortened(JSON.stringify(run.params))],
     ['started', run.startedAt],
     ['finished', run.finishedAt ?? ''],
     ['seconds', run.seconds.toFixed(1)],
@@ -122,4 +122,10 @@ function runText(run: RunReport): string {
     '',
     table(['task', 'state', 'tries', 'seconds', 'note'], rows),
   ].join('\n');
+}
+
+const LINE_LENGTH = 200;
+
+function shortened(text: string): string {
+  return text.length <= LINE_LENGTH ? text : `${text.slice(0, LINE_LENGTH)}… (all with --json)`;
 }

@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { dagsCommand } from '../../cli/commands/dags.js';
 import { runsCommand } from '../../cli/commands/runs.js';
 import { homeLayout } from '../../contracts/home.js';
+import { runCommand } from '../cli/run-command.js';
 import { startEngine, type EngineEnvironment } from './engine-environment.js';
 
 const ARCHIVE = fileURLToPath(new URL('../homes/v0.3.0.tar.zst', import.meta.url));
@@ -42,7 +42,7 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
   });
 
   test('lists and shows its runs', async () => {
-    const runs = (await sentinel(runsCommand, 'list', '--json')) as { run: string }[];
+    const runs = (await runCommand(runsCommand, 'list', '--json')) as { run: string }[];
     expect(runs.map(({ run }) => run)).toEqual([
       'monitor/2022-W27',
       'retrain/2022-W26',
@@ -50,16 +50,16 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
       'train/2022-W27',
       'weekly/2022-W27',
     ]);
-    const weekly = (await sentinel(runsCommand, 'show', 'weekly/2022-W27', '--json')) as Shown;
+    const weekly = (await runCommand(runsCommand, 'show', 'weekly/2022-W27', '--json')) as Shown;
     expect(weekly).toMatchObject({ state: 'success', rerunOf: null });
     expect(weekly.tasks.find(({ task }) => task === 'parse')).toMatchObject({ tries: 6 });
-    const monitor = (await sentinel(runsCommand, 'show', 'monitor/2022-W27', '--json')) as Shown;
+    const monitor = (await runCommand(runsCommand, 'show', 'monitor/2022-W27', '--json')) as Shown;
     expect(monitor.tasks.at(-1)).toMatchObject({ task: 'await_decision', state: 'skipped' });
   });
 
   test('says what the plan of this version would do otherwise, without starting it', async () => {
     const args = ['weekly/2022-W27', '--from', 'report', '--plan', 'latest', '--dry-run', '--json'];
-    expect(await sentinel(runsCommand, 'rerun', ...args)).toMatchObject({
+    expect(await runCommand(runsCommand, 'rerun', ...args)).toMatchObject({
       state: 'not started',
       temporalRunId: null,
       diff: { from: expect.stringMatching(/^01d7ec50/) as string },
@@ -67,16 +67,16 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
   });
 
   test('goes on from a run on its own plan, and tells of both afterwards', async () => {
-    const before = (await sentinel(runsCommand, 'show', 'weekly/2022-W27', '--json')) as Shown;
+    const before = (await runCommand(runsCommand, 'show', 'weekly/2022-W27', '--json')) as Shown;
     const args = ['weekly/2022-W27', '--from', 'find_stale_weeks', '--only', '--wait', '--json'];
-    const rerun = (await sentinel(runsCommand, 'rerun', ...args)) as { temporalRunId: string };
+    const rerun = (await runCommand(runsCommand, 'rerun', ...args)) as { temporalRunId: string };
     expect(rerun).toMatchObject({
       state: 'success',
       rerunOf: before.temporalRunId,
       diff: null,
       tasks: ['find_stale_weeks'],
     });
-    const after = (await sentinel(runsCommand, 'show', 'weekly/2022-W27', '--json')) as Shown;
+    const after = (await runCommand(runsCommand, 'show', 'weekly/2022-W27', '--json')) as Shown;
     expect(after).toMatchObject({
       temporalRunId: rerun.temporalRunId,
       rerunOf: before.temporalRunId,
@@ -85,17 +85,17 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
       { task: 'find_stale_weeks', state: 'success', tries: 1, note: '' },
     ]);
     const [run, ...options] = ['weekly/2022-W27', '--run', before.temporalRunId, '--json'];
-    expect(await sentinel(runsCommand, 'show', run, ...options)).toEqual(before);
-    const logs = (await sentinel(runsCommand, 'logs', 'weekly/2022-W27', '--json')) as object[];
+    expect(await runCommand(runsCommand, 'show', run, ...options)).toEqual(before);
+    const logs = (await runCommand(runsCommand, 'logs', 'weekly/2022-W27', '--json')) as object[];
     expect(logs[0]).toMatchObject({ task: 'find_stale_weeks', try: 1, level: 'task' });
-    await expect(sentinel(runsCommand, 'logs', run, ...options)).rejects.toMatchObject({
+    await expect(runCommand(runsCommand, 'logs', run, ...options)).rejects.toMatchObject({
       code: 'TASK_LOG_NOT_FOUND',
     });
   }, 30_000);
 
   test('is asked in vain for what does not fit a closed run', async () => {
     const code = (...args: string[]) =>
-      sentinel(runsCommand, ...args).then(
+      runCommand(runsCommand, ...args).then(
         () => 'done',
         (error: unknown) => (error as { code: string }).code,
       );
@@ -116,7 +116,7 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
 
   test("pauses a DAG's schedule with a person's note, and lets it go on", async () => {
     const { client } = engine.server;
-    await expect(sentinel(dagsCommand, 'pause', 'weekly')).rejects.toMatchObject({
+    await expect(runCommand(dagsCommand, 'pause', 'weekly')).rejects.toMatchObject({
       code: 'DAG_NOT_SCHEDULED',
     });
     await client.schedule.create({
@@ -130,26 +130,12 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
       },
     });
     const state = async () => (await client.schedule.getHandle('weekly').describe()).state;
-    await sentinel(dagsCommand, 'pause', 'weekly', '--note', 'holidays', '--runs', '--json');
+    await runCommand(dagsCommand, 'pause', 'weekly', '--note', 'holidays', '--runs', '--json');
     expect(await state()).toMatchObject({
       paused: true,
       note: expect.stringMatching(/^\S+: holidays$/) as string,
     });
-    await sentinel(dagsCommand, 'resume', 'weekly', '--json');
+    await runCommand(dagsCommand, 'resume', 'weekly', '--json');
     expect((await state()).paused).toBe(false);
   });
 });
-
-/** What a command prints with `--json`. */
-async function sentinel(command: () => Command, ...args: readonly string[]): Promise<unknown> {
-  const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
-  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-  try {
-    await command().parseAsync([...args], { from: 'user' });
-    const text = written.mock.calls.map(([chunk]) => String(chunk)).join('');
-    return args.includes('--json') ? JSON.parse(text) : text;
-  } finally {
-    written.mockRestore();
-    told.mockRestore();
-  }
-}

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import { Context } from '@temporalio/activity';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { activityCatalogue } from '../../activities/catalogue.js';
 import { createCompute } from '../../activities/compute.js';
 import { installation } from '../../activities/installation.js';
@@ -27,10 +27,12 @@ import {
   resumeRun,
 } from '../../activities/runs/steer-run.js';
 import { taskLog } from '../../activities/task-log.js';
+import { runsCommand } from '../../cli/commands/runs.js';
 import { PipelineError } from '../../contracts/errors.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { activities, dag, type Dag, type Upstream } from '../../dag/declare.js';
 import type { Plan } from '../../dag/plan.js';
+import { runCommand } from '../cli/run-command.js';
 import { planOf, startEngine, type EngineEnvironment } from './engine-environment.js';
 
 const act = activities<Tasks>();
@@ -464,6 +466,62 @@ test('the log of a task has what its compute child wrote, up to its death', asyn
       expect.stringMatching(/^error COMPUTE_CHILD_FAILED: .* exit code 3/),
     ]),
   );
+});
+
+describe('the command', () => {
+  beforeEach(() => {
+    vi.stubEnv('SENTINEL_HOME', engine.layout.home);
+    vi.stubEnv('TEMPORAL_ADDRESS', engine.server.address);
+  });
+  afterEach(() => void vi.unstubAllEnvs());
+
+  test('`runs mark` reruns a closed run with the mark, and marks in an open one', async () => {
+    await failedChain('chain/by-command');
+    const mark = ['mark', 'chain/by-command', 'second', 'success', '--output', '{"value": 99}'];
+    expect(await runCommand(runsCommand, ...mark, '--json')).toMatchObject({
+      task: 'second',
+      state: 'success',
+      rerun: ['third'],
+    });
+    const handle = engine.server.client.workflow.getHandle('chain/by-command');
+    expect(await handle.result()).toEqual({ value: 99 });
+
+    const asking = await engine.start('asked', 'asked/mark');
+    const open = { temporal: engine.server.client, plans: sources.plans };
+    await vi.waitFor(
+      async () => expect(await openApprovals(open, 'asked/mark')).toHaveLength(1),
+      10_000,
+    );
+    const answer = ['asked/mark', 'go', 'success', '--output', '{"option": "no"}'];
+    expect(await runCommand(runsCommand, 'mark', ...answer, '--json')).toMatchObject({
+      rerun: null,
+    });
+    expect(await asking.result()).toEqual({ option: 'no' });
+  });
+
+  test('`runs approve` shows what waits, and answers the only one without its name', async () => {
+    const handle = await engine.start('asked', 'asked/by-command');
+    const approve = (...args: string[]) =>
+      runCommand(runsCommand, 'approve', 'asked/by-command', ...args);
+    await vi.waitFor(
+      async () => expect(await approve('--json')).toMatchObject([{ task: 'go' }]),
+      10_000,
+    );
+    expect(await approve('--list')).toMatch(/promote version 3\?.*yes, no.*Z.*no/);
+    await approve('--option', 'yes');
+    expect(await handle.result()).toEqual({ option: 'yes' });
+  });
+
+  test('`runs logs --follow` ends with the run, and has told of it all', async () => {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    faults.set(20, () => held);
+    await engine.start('chain', 'chain/followed');
+    await vi.waitFor(() => expect(ran.get(20)).toBe(1), 10_000);
+    const told = runCommand(runsCommand, 'logs', 'chain/followed', '--follow');
+    release();
+    expect(await told).toMatch(/ second info: value 20\n.* second task: done .* third task: done/s);
+  });
 });
 
 /** Makes the server forget a closed run, as it does of itself when its time is up. */
