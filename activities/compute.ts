@@ -6,11 +6,15 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { activityInfo, Context } from '@temporalio/activity';
 import { PipelineError, type Fault } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
 import { tellProgress } from './heartbeats.js';
 import type { JobInput, JobName, JobOutput } from './jobs/index.js';
+import { taskLog } from './task-log.js';
 
 /** What a child hears first. */
 export interface ComputeRequest {
@@ -92,10 +96,12 @@ function stagingDirOf(layout: HomeLayout): string {
 async function runChild(entry: string, request: ComputeRequest): Promise<unknown> {
   const context = Context.current();
   const child = fork(entry, {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // idle OpenMP threads sleep: with busy cores, spinning makes a run many times slower
     env: { ...process.env, OMP_WAIT_POLICY: 'PASSIVE', TF_CPP_MIN_LOG_LEVEL: '2' },
   });
+  const exited = once(child, 'exit').catch(() => undefined); // one that did not start is told of below
+  const read = follow(child, context);
   try {
     const reply = new Promise<unknown>((resolve, reject) => {
       child.on('message', (message: ComputeReply) => {
@@ -114,23 +120,34 @@ async function runChild(entry: string, request: ComputeRequest): Promise<unknown
     child.send(request);
     return await Promise.race([reply, context.cancelled]);
   } finally {
-    await end(child);
+    if (child.connected) child.disconnect();
+    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+    await exited;
+    clearTimeout(timer);
+    await read;
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  if (child.connected) child.disconnect();
-  const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
-  await exit;
-  clearTimeout(timer);
+/** What a child writes stands in the log of its task, and in the worker's with the task in front; to its end. */
+async function follow(child: ChildProcess, context: Context): Promise<void> {
+  const { workflowExecution, activityId } = context.info;
+  const label = `${workflowExecution?.workflowId} ${activityId}`;
+  const copy = async (from: Readable, level: 'out' | 'err', to: Writable): Promise<void> => {
+    createInterface({ input: from }).on('line', (line) => {
+      taskLog(context).write(level, line);
+      to.write(`${label}: ${line}\n`);
+    });
+    await finished(from).catch(() => undefined); // a child that was killed may leave half a line
+  };
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) return; // it has both, see `fork`
+  await Promise.all([copy(stdout, 'out', process.stdout), copy(stderr, 'err', process.stderr)]);
 }
 
 function childFailed(job: JobName, found: string): PipelineError {
   return new PipelineError({
     code: 'COMPUTE_CHILD_FAILED',
     found: `the compute child of ${job} ended: ${found}`,
-    fix: 'it is tried again; if it dies each time, see the log of the worker and the free memory',
+    fix: 'it is tried again; if it dies each time, see `sentinel runs logs` and the free memory',
   });
 }

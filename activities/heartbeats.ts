@@ -1,5 +1,6 @@
 /** Heartbeats of a task while it runs: how the server knows that the worker lives, and the worker of a cancel. */
 import { Context } from '@temporalio/activity';
+import { taskLog } from './task-log.js';
 
 const HEARTBEAT_MS = 2_000;
 
@@ -16,8 +17,9 @@ export async function withHeartbeats<T>(code: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Says how far the task is; the next heartbeat carries it. */
+/** Says how far the task is, in its log too; the next heartbeat carries it. */
 export function tellProgress(detail: string, context = Context.current()): void {
+  if (details.get(context) !== detail) taskLog(context).write('progress', detail);
   details.set(context, detail);
 }
 

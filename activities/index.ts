@@ -18,6 +18,7 @@ import { planStore } from './plan-store.js';
 import { reportingTasks } from './reporting.js';
 import { runHistory } from './run-history.js';
 import type { RunRecorder } from './run-recorder.js';
+import { withTaskLogs } from './task-log.js';
 import { trainingTasks } from './training.js';
 
 /** What the activities of a worker share. */
@@ -70,12 +71,15 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
       createBackfillActivities({ layout, temporal, plans, params: setting.params ?? {} }),
     ),
     ...withCodes(createLifecycleActivities(dependencies)),
-    ...checkedActivities({
-      ...ingestTasks(dependencies),
-      ...trainingTasks(dependencies),
-      ...monitoringTasks(dependencies),
-      ...reportingTasks(dependencies),
-    }),
+    ...withTaskLogs(
+      layout,
+      checkedActivities({
+        ...ingestTasks(dependencies),
+        ...trainingTasks(dependencies),
+        ...monitoringTasks(dependencies),
+        ...reportingTasks(dependencies),
+      }),
+    ),
   };
 }
 

@@ -3,16 +3,15 @@ import { join } from 'node:path';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { dagRunId, type ClosedRun } from '../contracts/engine.js';
 import type { HomeLayout } from '../contracts/home.js';
-import type { Json } from '../contracts/json.js';
-import type { TaskState } from '../contracts/states.js';
-import { PipelineError } from '../contracts/errors.js';
-import type { Instance, RunRecord, TaskRecord } from '../dag/run-record.js';
+import type { RunRecord, TaskRecord } from '../dag/run-record.js';
 import { appendRows, type AppendValue } from '../feature-store/append-rows.js';
 import { FeatureDb, quote } from '../feature-store/duckdb.js';
 import { RUNS, TASK_RUNS } from '../feature-store/engine-tables.js';
 import { queryIfPresent } from '../feature-store/query-tables.js';
 import { localBlobStore, type BlobStore } from '../payloads/blob-store.js';
 import { shortenJson } from '../payloads/reference.js';
+import { closedRuns } from './runs/closed-runs.js';
+import { triesOfRun } from './runs/run-tries.js';
 
 /** A closed run, and which execution it was. */
 export interface ClosedExecution {
@@ -34,7 +33,7 @@ export interface RunHistory {
    *
    * @throws PipelineError RUN_UNKNOWN
    */
-  tasks(temporalRunId: string): Promise<{ [task: string]: TaskRecord }>;
+  tasks(temporalRunId: string): Promise<{ readonly [task: string]: TaskRecord }>;
 }
 
 /** The history of one home. */
@@ -42,16 +41,19 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
   const payloads = localBlobStore(layout.payloads);
   async function recordOne(db: FeatureDb, execution: ClosedExecution): Promise<void> {
     const { workflowId, temporalRunId } = execution;
-    const tries = await triesByActivity(temporal, execution);
+    const tries = await triesOfRun(temporal, execution);
     const request = {
       db,
       tablesRoot: layout.tables,
       stagingDir: join(layout.staging, 'runs'),
       txn: { appId: `run/${workflowId}/${temporalRunId}`, version: 1 },
     };
-    const tasks = await withoutLarge(payloads, taskRows(execution, tries), ['input', 'output']);
+    const tasks = await withoutLarge(payloads, taskRows(execution.run, temporalRunId, tries), [
+      'input',
+      'output',
+    ]);
     await appendRows({ ...request, schema: TASK_RUNS, rows: tasks });
-    const rows = await withoutLarge(payloads, [runRow(execution)], ['params']);
+    const rows = await withoutLarge(payloads, [runRow(execution.run, temporalRunId)], ['params']);
     await appendRows({ ...request, schema: RUNS, rows });
   }
 
@@ -82,63 +84,9 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
     },
 
     async tasks(temporalRunId) {
-      const rows = await queryIfPresent(
-        layout.tables,
-        RUNS.name,
-        `SELECT task, state, reason, tries, input, output, epoch_ms(started_at) AS started,
-           epoch_ms(finished_at) AS finished
-         FROM task_runs WHERE temporal_run_id = ${quote(temporalRunId)} ORDER BY task, map_index`,
-      );
-      if (rows.length === 0) {
-        throw new PipelineError({
-          code: 'RUN_UNKNOWN',
-          found: `no closed run ${temporalRunId} in this home`,
-          fix: 'see `sentinel runs list`',
-        });
-      }
-      const tasks = [...new Set(rows.map((row) => String(row['task'])))];
-      return Object.fromEntries(
-        tasks.map((task) => [task, taskRecord(rows.filter((row) => row['task'] === task))]),
-      );
+      const { run } = await closedRuns(layout).read(temporalRunId);
+      return run.record.tasks;
     },
-  };
-}
-
-/** The record of a task as its rows tell it, one row for each instance. */
-function taskRecord(rows: readonly Readonly<Record<string, unknown>>[]): TaskRecord {
-  const number = (value: unknown): number | null => (value === null ? null : Number(value));
-  const json = (value: unknown): Json =>
-    typeof value === 'string' ? (JSON.parse(value) as Json) : null; // written by `taskRows`
-  const [first] = rows;
-  if (first === undefined || Number(first['tries']) === 0) {
-    return {
-      state: first?.['state'] as TaskState, // written by `taskRows`
-      reason: String(first?.['reason']),
-      startedMs: null,
-      finishedMs: number(first?.['finished']),
-      instances: [],
-    };
-  }
-  const instances = rows.map((row): Instance => {
-    const message = String(row['reason']);
-    return {
-      state: row['state'] as Instance['state'], // written by `taskRows`
-      input: json(row['input']),
-      output: json(row['output']),
-      error: message === '' ? null : { code: message.split(/[ :]/)[0] ?? 'INTERNAL', message },
-      summary: '',
-      startedMs: number(row['started']),
-      finishedMs: number(row['finished']),
-    };
-  });
-  const failed = instances.filter(({ state }) => state === 'failed');
-  const skipped = instances.every(({ state }) => state === 'skipped');
-  return {
-    state: failed.length > 0 ? 'failed' : skipped ? 'skipped' : 'success',
-    reason: failed[0]?.error?.message ?? '',
-    startedMs: Math.min(...instances.map(({ startedMs }) => startedMs ?? Infinity)),
-    finishedMs: Math.max(...instances.map(({ finishedMs }) => finishedMs ?? 0)),
-    instances,
   };
 }
 
@@ -154,7 +102,8 @@ async function lastStatus(temporal: Client, workflowId: string): Promise<string 
 
 type Row = Readonly<Record<string, AppendValue>>;
 
-function runRow({ run, temporalRunId }: ClosedExecution): Row {
+/** `closedRuns` reads it back. */
+export function runRow(run: ClosedRun<RunRecord>, temporalRunId: string): Row {
   const { record } = run;
   return {
     dag: run.dag,
@@ -167,33 +116,57 @@ function runRow({ run, temporalRunId }: ClosedExecution): Row {
     state: record.state,
     started_at: new Date(run.startedMs),
     finished_at: new Date(run.finishedMs),
+    rerun_of: run.rerunOf ?? null,
+    ending: record.ending,
+    paused: record.paused,
   };
 }
 
-function taskRows(
-  { run: { record }, temporalRunId }: ClosedExecution,
+/**
+ * One row for each instance of each task, one for a task without instances. `closedRuns` reads them
+ * back.
+ *
+ * @param tries by activity id
+ */
+export function taskRows(
+  { record, startedMs: runStartedMs }: ClosedRun<RunRecord>,
+  temporalRunId: string,
   tries: ReadonlyMap<string, number>,
 ): Row[] {
   const time = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
   return Object.entries(record.tasks).flatMap(
-    ([task, { state, reason, instances, ...times }]): Row[] => {
-      const common = { dag_run_id: record.dagRunId, temporal_run_id: temporalRunId, task };
+    ([task, { state, reason, startedMs, finishedMs, instances }]): Row[] => {
+      const common = {
+        dag_run_id: record.dagRunId,
+        temporal_run_id: temporalRunId,
+        task,
+        instances: instances.length,
+        task_state: state,
+        task_reason: reason,
+        task_started_at: time(startedMs),
+        task_finished_at: time(finishedMs),
+      };
       if (instances.length === 0) {
-        const ends = { started_at: time(times.startedMs), finished_at: time(times.finishedMs) };
-        const nothing = { tries: 0, input: null, output: null };
-        return [{ ...common, map_index: 0, state, reason, ...nothing, ...ends }];
+        const ends = { started_at: time(startedMs), finished_at: time(finishedMs) };
+        return [{ ...common, map_index: 0, state, reason, tries: 0, ...ends }];
       }
-      return instances.map((instance, index) => ({
-        ...common,
-        map_index: index,
-        state: instance.state,
-        reason: instance.error?.message ?? '',
-        tries: tries.get(`${task}[${index}]`) ?? tries.get(task) ?? 1,
-        input: JSON.stringify(instance.input),
-        output: JSON.stringify(instance.output),
-        started_at: time(instance.startedMs),
-        finished_at: time(instance.finishedMs),
-      }));
+      return instances.map((instance, index) => {
+        const startedHere = instance.startedMs !== null && instance.startedMs >= runStartedMs;
+        return {
+          ...common,
+          map_index: index,
+          state: instance.state,
+          reason: instance.error?.message ?? '',
+          // a task of a mapped name has an index, and what is no activity is tried once
+          tries: tries.get(`${task}[${index}]`) ?? tries.get(task) ?? (startedHere ? 1 : 0),
+          input: JSON.stringify(instance.input),
+          output: JSON.stringify(instance.output),
+          started_at: time(instance.startedMs),
+          finished_at: time(instance.finishedMs),
+          error_code: instance.error?.code ?? null,
+          summary: instance.summary,
+        };
+      });
     },
   );
 }
@@ -214,24 +187,4 @@ function withoutLarge(
       return short;
     }),
   );
-}
-
-/** How often each activity was tried; the server knows, the workflow does not. */
-async function triesByActivity(
-  temporal: Client,
-  { workflowId, temporalRunId }: ClosedExecution,
-): Promise<Map<string, number>> {
-  const { events } = await temporal.workflow.getHandle(workflowId, temporalRunId).fetchHistory();
-  const ids = new Map(
-    (events ?? []).flatMap((event) => {
-      const scheduled = event.activityTaskScheduledEventAttributes;
-      return scheduled?.activityId == null ? [] : [[String(event.eventId), scheduled.activityId]];
-    }),
-  );
-  const tries = new Map<string, number>();
-  for (const { activityTaskStartedEventAttributes: started } of events ?? []) {
-    const id = ids.get(String(started?.scheduledEventId));
-    if (id !== undefined) tries.set(id, started?.attempt ?? 1);
-  }
-  return tries;
 }

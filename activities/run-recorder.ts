@@ -61,7 +61,10 @@ export function runRecorder(
     try {
       const handle = temporal.workflow.getHandle(workflowId, temporalRunId);
       const run = await handle.query<ClosedRun<RunRecord> | null>(CLOSED_RUN_QUERY);
-      if (run !== null) take({ workflowId, temporalRunId, run });
+      // a run that continued as new goes by its first execution
+      if (run !== null) {
+        take({ workflowId, temporalRunId: run.temporalRunId ?? temporalRunId, run });
+      }
     } catch (error) {
       sayNotRecorded([{ workflowId }], error);
     }

@@ -48,6 +48,12 @@ for (const command of [
   program.addCommand(withExitOverride(command));
 }
 
+// a reader that has seen enough, such as `head`, is no fault
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -51,3 +51,42 @@ function parseValue(text: string): Json {
     return text; // not JSON: the text itself
   }
 }
+
+/**
+ * One of a set of words.
+ *
+ * @param option as the user wrote it, such as `--state`
+ * @throws PipelineError CLI_USAGE
+ */
+export function oneOf<T extends string>(option: string, text: string, words: readonly T[]): T {
+  const word = words.find((known) => known === text);
+  if (word !== undefined) return word;
+  throw new PipelineError({
+    code: 'CLI_USAGE',
+    found: `${option} ${text}`,
+    expected: `one of ${words.join(', ')}`,
+    fix: 'correct the value',
+  });
+}
+
+/**
+ * A value written as JSON.
+ *
+ * @param option as the user wrote it, such as `--output`
+ * @throws PipelineError CLI_USAGE
+ */
+export function jsonValue(option: string, text: string): Json {
+  try {
+    return JSON.parse(text) as Json; // what JSON.parse can give
+  } catch (cause) {
+    throw new PipelineError(
+      {
+        code: 'CLI_USAGE',
+        found: `${option} ${text}`,
+        expected: 'JSON',
+        fix: `write text in quotes of both kinds: ${option} '"text"'`,
+      },
+      { cause },
+    );
+  }
+}

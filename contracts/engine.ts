@@ -26,6 +26,8 @@ export interface Rerun {
       readonly state: 'success' | 'failed' | 'skipped';
       readonly output: Json;
       readonly reason: string;
+      /** When the person said so. */
+      readonly atMs: number;
     };
   };
 }
@@ -122,8 +124,13 @@ export interface Notice {
 export interface RunView {
   readonly dagRunId: string;
   readonly planHash: string;
+  readonly partition: string;
+  readonly params: JsonObject;
   readonly state: string;
   readonly paused: boolean;
+  readonly startedMs: number;
+  /** Temporal's id of the run it goes on from. */
+  readonly rerunOf: string | null;
   readonly tasks: readonly TaskView[];
 }
 

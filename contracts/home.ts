@@ -18,6 +18,8 @@ export function homeLayout(home: string) {
     /** pid, start time and port of each process of this home. */
     processes: `${home}/run`,
     logs: `${home}/logs`,
+    /** `<dagRunId>/<temporalRunId>/<task>/<try>.log`, the first name URI-encoded; kept until they are deleted by hand. */
+    runLogs: `${home}/logs/runs`,
     temporal: `${home}/temporal`,
     mlflow: `${home}/mlflow`,
     generated: `${home}/generated`,

@@ -385,7 +385,7 @@ function builder<P>(draft: Draft, prefix: string): DagBuilder<P> {
             onExpiry: onExpiry ?? null,
           },
           options,
-          { input: toExpression(question) },
+          { input: toExpression(question), summary: toExpression(options.summary ?? question) },
         ),
       ),
     setup: (id, operation, options) =>

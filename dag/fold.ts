@@ -16,6 +16,8 @@ import { evaluate, type Expression, type Scope } from './expression.js';
 import { graphOf, type Graph } from './graph.js';
 import type { Plan, PlanTask } from './plan.js';
 import {
+  ENDING_REASONS,
+  markedRecord,
   taskOutput,
   type Instance,
   type InstanceEnd,
@@ -157,7 +159,7 @@ class Draft {
     for (const task of this.plan.tasks) {
       const record = this.record(task.id);
       if (task.teardown !== null) continue;
-      if (record.state === 'none') this.settle(task, 'skipped', ENDING[why]);
+      if (record.state === 'none') this.settle(task, 'skipped', ENDING_REASONS[why]);
       if (record.state !== 'running') continue;
       this.commands.push({ kind: 'cancel', task: task.id });
       this.advance(task, record);
@@ -179,12 +181,8 @@ class Draft {
     const task = this.graph.task(id);
     const record = this.record(id);
     if (record.state === 'running') this.commands.push({ kind: 'cancel', task: id });
-    const end = { state, startedMs: record.startedMs, finishedMs: this.atMs };
-    const outputs: readonly Json[] = task.map !== null && Array.isArray(output) ? output : [output];
-    const instances = outputs.map((one): Instance => {
-      return { input: null, output: one, error: null, summary: reason, ...end };
-    });
-    this.put(task, { ...record, ...end, reason, instances });
+    const times = { startedMs: record.startedMs, finishedMs: this.atMs };
+    this.put(task, markedRecord(task, { state, output, reason }, times));
     this.choose(task, output);
     for (const below of this.graph.descendants(id)) {
       const { instances, state: of } = this.record(below);
@@ -333,7 +331,7 @@ class Draft {
     if (failed.length > 0) {
       this.put(task, { ...end, state: 'failed', reason: failureReason(instances, failed) });
     } else if (skipped.length === instances.length) {
-      const reason = skipped[0]?.error?.message ?? ENDING[this.ending ?? 'cancelled'];
+      const reason = skipped[0]?.error?.message ?? ENDING_REASONS[this.ending ?? 'cancelled'];
       this.put(task, { ...end, state: 'skipped', reason });
     } else {
       const output = taskOutput(task, record) ?? null;
@@ -391,11 +389,6 @@ class Draft {
     }
   }
 }
-
-const ENDING = {
-  cancelled: 'the run was cancelled',
-  timed_out: 'the run took longer than it may',
-} as const;
 
 function textOf(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value);

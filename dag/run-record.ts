@@ -66,6 +66,13 @@ export interface InstanceEnd {
   readonly finishedMs?: number;
 }
 
+/** How a task ended, as a person says it. */
+export interface TaskMark {
+  readonly state: 'success' | 'failed' | 'skipped';
+  readonly output: Json;
+  readonly reason: string;
+}
+
 /** A task before anything happened. */
 const WAITING: TaskRecord = {
   state: 'none',
@@ -91,6 +98,19 @@ export function newRun(
   };
 }
 
+/** A task as a person says it ended; a list marks the elements of a mapped task one by one. */
+export function markedRecord(
+  task: PlanTask,
+  { state, output, reason }: TaskMark,
+  times: Pick<TaskRecord, 'startedMs' | 'finishedMs'>,
+): TaskRecord {
+  const outputs: readonly Json[] = task.map !== null && Array.isArray(output) ? output : [output];
+  const instances = outputs.map((one): Instance => {
+    return { state, input: null, output: one, error: null, summary: reason, ...times };
+  });
+  return { state, reason, ...times, instances };
+}
+
 /** The outputs of a task as its downstream tasks see them; undefined until there is one. */
 export function taskOutput(task: PlanTask, record: TaskRecord): Json | undefined {
   if (task.map === null) {
@@ -101,6 +121,12 @@ export function taskOutput(task: PlanTask, record: TaskRecord): Json | undefined
     .filter((instance) => instance.state === 'success')
     .map((instance) => instance.output);
 }
+
+/** Why a task is skipped that has not ended when its run is ended. */
+export const ENDING_REASONS = {
+  cancelled: 'the run was cancelled',
+  timed_out: 'the run took longer than it may',
+} as const;
 
 /** States that a trigger rule counts: one for each instance, or the task's own. */
 export function countedStates(record: TaskRecord): readonly TaskState[] {

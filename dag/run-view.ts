@@ -5,13 +5,15 @@ import { graphOf } from './graph.js';
 import type { Plan, PlanTask } from './plan.js';
 import type { RunRecord } from './run-record.js';
 
-/** The record without inputs and outputs, which may be large. */
-export function runView(plan: Plan, record: RunRecord): RunView {
+/**
+ * The record without inputs and outputs, which may be large.
+ *
+ * @param rerunOf Temporal's id of the run it goes on from
+ */
+export function runView(plan: Plan, record: RunRecord, rerunOf: string | null = null): RunView {
+  const { dagRunId, planHash, partition, params, state, paused, startedMs } = record;
   return {
-    dagRunId: record.dagRunId,
-    planHash: record.planHash,
-    state: record.state,
-    paused: record.paused,
+    ...{ dagRunId, planHash, partition, params, state, paused, startedMs, rerunOf },
     tasks: plan.tasks.map((task) => taskView(plan, task, record)),
   };
 }
@@ -25,8 +27,9 @@ export function taskTable(view: RunView): string {
   return ['| task | state | done | note |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
-function taskView(plan: Plan, task: PlanTask, { tasks }: RunRecord): TaskView {
+function taskView(plan: Plan, task: PlanTask, { tasks, startedMs: begun }: RunRecord): TaskView {
   const { state, startedMs, finishedMs, instances, reason } = tasks[task.id]!; // see `newRun`
+  const kept = finishedMs !== null && finishedMs < begun ? 'kept from the run before' : '';
   let done = 0;
   const running: string[] = [];
   for (const instance of instances) {
@@ -34,7 +37,9 @@ function taskView(plan: Plan, task: PlanTask, { tasks }: RunRecord): TaskView {
     else if (instance.state === 'running' && running.length < SHOWN) running.push(instance.summary);
   }
   const note =
-    state === 'none' ? whyWaiting(graphOf(plan), task, tasks) : reason || running.join(', ');
+    state === 'none'
+      ? whyWaiting(graphOf(plan), task, tasks)
+      : reason || kept || running.join(', ');
   return { task: task.id, state, done, total: instances.length, note, startedMs, finishedMs };
 }
 

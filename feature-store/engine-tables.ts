@@ -15,12 +15,18 @@ export const RUNS: TableSchema = {
     { name: 'state', type: 'string' },
     { name: 'started_at', type: 'timestamp' },
     { name: 'finished_at', type: 'timestamp' },
+    { name: 'rerun_of', type: 'string' },
+    { name: 'ending', type: 'string' },
+    { name: 'paused', type: 'boolean' },
   ],
   partitionColumns: [],
   statsColumns: ['started_at'],
 };
 
-/** Every instance of every task of a closed run; `map_index` is 0 for a task that is not mapped. */
+/**
+ * Every instance of every task of a closed run; `map_index` is 0 for a task that is not mapped. A task
+ * without instances has one row.
+ */
 export const TASK_RUNS: TableSchema = {
   name: 'task_runs',
   columns: [
@@ -35,6 +41,13 @@ export const TASK_RUNS: TableSchema = {
     { name: 'output', type: 'string' },
     { name: 'started_at', type: 'timestamp' },
     { name: 'finished_at', type: 'timestamp' },
+    { name: 'error_code', type: 'string' },
+    { name: 'summary', type: 'string' },
+    { name: 'instances', type: 'integer' },
+    { name: 'task_state', type: 'string' },
+    { name: 'task_reason', type: 'string' },
+    { name: 'task_started_at', type: 'timestamp' },
+    { name: 'task_finished_at', type: 'timestamp' },
   ],
   partitionColumns: [],
   statsColumns: ['started_at'],

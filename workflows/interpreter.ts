@@ -114,7 +114,7 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
   // asked for here, where a cancel arrives; the run itself must live on to end its tasks
   const cancelled = CancellationScope.current().cancelRequested;
   return CancellationScope.nonCancellable(async () => {
-    const run = new Run(plan, carried ?? start);
+    const run = new Run(plan, carried ?? start, input.rerun?.of ?? null);
     const output = await run.toEnd(cancelled);
     if (run.record.state === 'running') {
       await condition(allHandlersFinished);
@@ -156,7 +156,7 @@ class Run {
   private readonly scopes = new Map<string, CancellationScope>();
   private readonly choices = new Map<string, Choice>();
 
-  constructor(plan: Plan, record: RunRecord) {
+  constructor(plan: Plan, record: RunRecord, rerunOf: string | null) {
     this.plan = plan;
     this.record = record;
     this.identity = {
@@ -164,7 +164,7 @@ class Run {
       dagRunId: record.dagRunId,
       temporalRunId: workflowInfo().firstExecutionRunId,
     };
-    setHandler(defineQuery(RUN_QUERY), () => runView(plan, this.record));
+    setHandler(defineQuery(RUN_QUERY), () => runView(plan, this.record, rerunOf));
     setHandler(defineSignal(PAUSE_SIGNAL), () => this.apply({ kind: 'paused', atMs: Date.now() }));
     setHandler(defineSignal(RESUME_SIGNAL), () =>
       this.apply({ kind: 'resumed', atMs: Date.now() }),

@@ -11,6 +11,7 @@ import { currentHome, withTemporal } from '../home.js';
 import { planOf } from '../known-dags.js';
 import { printJson, table } from '../output.js';
 import { dagsTestCommand } from './dags-test.js';
+import { pauseDagCommand } from './dags-pause.js';
 
 /** The `dags` command and its subcommands. */
 export function dagsCommand(): Command {
@@ -104,6 +105,8 @@ export function dagsCommand(): Command {
       else process.stdout.write(`${deployedTable(deployed)}\n`);
     });
   command.addCommand(dagsTestCommand());
+  command.addCommand(pauseDagCommand('pause'));
+  command.addCommand(pauseDagCommand('resume'));
   return command;
 }
 

@@ -1,19 +1,26 @@
-/** `sentinel runs`: open runs from Temporal, closed ones from our own tables. */
+/** `sentinel runs`: what runs there are, and what can be done about them. */
 import { Command } from 'commander';
-import type { Client } from '@temporalio/client';
-import { RUN_QUERY, type RunView } from '../../contracts/engine.js';
-import { PipelineError } from '../../contracts/errors.js';
-import type { HomeLayout } from '../../contracts/home.js';
-import { quote } from '../../feature-store/duckdb.js';
-import { RUNS } from '../../feature-store/engine-tables.js';
-import { queryIfPresent } from '../../feature-store/query-tables.js';
-import { currentHome, ifRunning, withTemporal } from '../home.js';
-import { wholeNumber } from '../option-values.js';
-import { printJson, say, table } from '../output.js';
+import { listRuns } from '../../activities/runs/list-runs.js';
+import { showRun, type RunReport } from '../../activities/runs/show-run.js';
+import { cancelRun, pauseRun, resumeRun } from '../../activities/runs/steer-run.js';
+import type { RunView } from '../../contracts/engine.js';
+import { RUN_STATES } from '../../contracts/states.js';
+import { currentHome, withTemporal } from '../home.js';
+import { oneOf, wholeNumber } from '../option-values.js';
+import { printJson, table } from '../output.js';
+import { withRuns } from '../run-sources.js';
+import { logsCommand } from './runs-logs.js';
+import { approveCommand, markCommand } from './runs-mark.js';
+import { rerunCommand } from './runs-rerun.js';
 
-type Row = Record<string, unknown>;
-
-const LIST_HEAD = ['run', 'state', 'started', 'finished', 'plan'];
+interface ListCommandOptions {
+  readonly dag?: string;
+  readonly partition?: string;
+  readonly state?: string;
+  readonly limit: string;
+  readonly all: boolean;
+  readonly json: boolean;
+}
 
 /** The `runs` command and its subcommands. */
 export function runsCommand(): Command {
@@ -22,105 +29,103 @@ export function runsCommand(): Command {
     .command('list')
     .description('the newest runs first')
     .option('--dag <dag>', 'of this DAG only')
+    .option('--partition <partition>', 'of this partition only, such as 2022-W23')
+    .option('--state <state>', `one of ${RUN_STATES.join(', ')}`)
     .option('--limit <n>', 'at most this many', '20')
+    .option('--all', "the engine's own workflows too", false)
     .option('--json', 'as JSON', false)
-    .action(async (options: { dag?: string; limit: string; json: boolean }) => {
-      const limit = wholeNumber('--limit', options.limit);
-      const layout = currentHome();
-      const open = (await ifRunning(layout, openRuns, sayClosedOnly)) ?? [];
-      const closed = await queryIfPresent(
-        layout.tables,
-        RUNS.name,
-        `SELECT dag_run_id AS run, state, started_at AS started, finished_at AS finished, plan_hash AS plan
-         FROM runs ORDER BY started_at DESC`,
-      );
-      const wanted = [...open, ...closed]
-        .filter(({ run }) => options.dag === undefined || String(run).split('/')[0] === options.dag)
-        .slice(0, limit);
-      if (options.json) printJson(wanted);
+    .action(async ({ limit, all, json, ...filter }: ListCommandOptions) => {
+      if (filter.state !== undefined) oneOf('--state', filter.state, RUN_STATES);
+      const request = { ...filter, limit: wholeNumber('--limit', limit), internal: all };
+      const runs = await withRuns(currentHome(), (sources) => listRuns(sources, request));
+      if (json) printJson(runs);
       else {
-        const cells = wanted.map((row) =>
-          Object.values({ ...row, plan: String(row['plan']).slice(0, 12) }),
-        );
-        process.stdout.write(`${table(LIST_HEAD, cells)}\n`);
+        const head = ['run', 'state', 'started', 'finished', 'plan'];
+        const cells = runs.map(({ run, state, started, finished, plan }) => {
+          return [run, state, started, finished, plan.slice(0, 12)];
+        });
+        process.stdout.write(`${table(head, cells)}\n`);
       }
     });
   command
     .command('show <run>')
-    .description('the tasks of a run, such as weekly/2022-W23: states, tries, times, reasons')
+    .description('a run, such as weekly/2022-W23, and its tasks: states, tries, times, reasons')
+    .option('--run <id>', 'an earlier run of the same id, by the id that --json and rerun name')
     .option('--json', 'as JSON', false)
-    .action(async (run: string, { json }: { json: boolean }) => {
-      const layout = currentHome();
-      const view = await ifRunning(layout, (client) => openRun(client, run), sayClosedOnly);
-      const tasks = view === undefined ? await closedTasks(layout, run) : openTasks(view);
-      if (json) printJson({ dagRunId: run, tasks });
-      else {
-        const head = ['task', 'state', 'tries', 'seconds', 'note'];
-        process.stdout.write(
-          `${table(
-            head,
-            tasks.map((task) => Object.values(task)),
-          )}\n`,
-        );
-      }
+    .action(async (run: string, options: { run?: string; json: boolean }) => {
+      const report = await withRuns(currentHome(), (sources) => showRun(sources, run, options.run));
+      if (options.json) printJson(report);
+      else process.stdout.write(`${runText(report)}\n`);
     });
   command
     .command('cancel <run>')
     .description('ask a run to stop; what runs is ended within seconds, nothing more starts')
     .action(async (run: string) => {
-      await withTemporal(currentHome(), (client) => client.workflow.getHandle(run).cancel());
+      await withTemporal(currentHome(), (client) => cancelRun(client, run));
       process.stdout.write(`${run} is being cancelled\n`);
     });
+  command
+    .command('pause <run>')
+    .description('start nothing more until it is resumed; what runs goes on to its end')
+    .option('--json', 'as JSON', false)
+    .action(async (run: string, { json }: { json: boolean }) => {
+      tellPaused(await withTemporal(currentHome(), (client) => pauseRun(client, run)), json);
+    });
+  command
+    .command('resume <run>')
+    .description('let a paused run go on')
+    .option('--json', 'as JSON', false)
+    .action(async (run: string, { json }: { json: boolean }) => {
+      tellPaused(await withTemporal(currentHome(), (client) => resumeRun(client, run)), json);
+    });
+  command.addCommand(rerunCommand());
+  command.addCommand(markCommand());
+  command.addCommand(approveCommand());
+  command.addCommand(logsCommand());
   return command;
 }
 
-const sayClosedOnly = (): void => say('nothing runs on this home: closed runs only');
-
-async function openRuns(client: Client): Promise<Row[]> {
-  const rows: Row[] = [];
-  const open = client.workflow.list({ query: "ExecutionStatus = 'Running'" });
-  for await (const { workflowId, startTime, searchAttributes } of open) {
-    const [plan] = searchAttributes['SentinelPlanHash'] ?? [''];
-    rows.push({ run: workflowId, state: 'running', started: startTime, finished: '', plan });
+function tellPaused({ dagRunId, paused, tasks }: RunView, json: boolean): void {
+  const running = tasks.filter(({ state }) => state === 'running').map(({ task }) => task);
+  if (json) {
+    printJson({ dagRunId, paused, running });
+    return;
   }
-  return rows;
+  const rest = running.length === 0 ? 'nothing runs' : `under way: ${running.join(', ')}`;
+  process.stdout.write(`${dagRunId} ${paused ? 'is paused' : 'goes on'}; ${rest}\n`);
 }
 
-async function openRun(client: Client, run: string): Promise<RunView | undefined> {
-  const handle = client.workflow.getHandle(run);
-  const status = await handle.describe().then(
-    (description) => description.status.name,
-    () => undefined, // unknown to the server: our own tables may have it
-  );
-  return status === 'RUNNING' ? handle.query<RunView>(RUN_QUERY) : undefined;
-}
-
-function openTasks(view: RunView): Row[] {
-  return view.tasks.map(({ task, state, done, total, note, startedMs, finishedMs }) => ({
-    task: total > 1 ? `${task} ${done}/${total}` : task,
+function runText(run: RunReport): string {
+  const lines: readonly (readonly [string, string])[] = [
+    ['state', run.paused ? `${run.state}, paused` : run.state],
+    ['run', run.temporalRunId],
+    ['rerun of', run.rerunOf ?? ''],
+    ['partition', run.partition],
+    ['plan', run.planHash],
+    ['params', shortened(JSON.stringify(run.params))],
+    ['started', run.startedAt],
+    ['finished', run.finishedAt ?? ''],
+    ['seconds', run.seconds.toFixed(1)],
+  ];
+  const header = lines.filter(([, value]) => value !== '');
+  const width = Math.max(...header.map(([name]) => name.length));
+  const rows = run.tasks.map(({ task, state, done, total, tries, seconds, note }) => [
+    total > 1 ? `${task} ${done}/${total}` : task,
     state,
-    tries: '',
-    seconds:
-      startedMs === null ? '' : (((finishedMs ?? Date.now()) - startedMs) / 1_000).toFixed(1),
+    tries === 0 ? '' : tries,
+    seconds?.toFixed(1) ?? '',
     note,
-  }));
+  ]);
+  return [
+    run.dagRunId,
+    ...header.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
+    '',
+    table(['task', 'state', 'tries', 'seconds', 'note'], rows),
+  ].join('\n');
 }
 
-/** Tasks of the newest closed run of that id. */
-async function closedTasks(layout: HomeLayout, run: string): Promise<readonly Row[]> {
-  const rows = await queryIfPresent(
-    layout.tables,
-    RUNS.name,
-    `SELECT task || CASE WHEN count(*) OVER (PARTITION BY task) > 1 THEN '[' || map_index || ']' ELSE '' END AS task,
-       task_runs.state, tries, round(epoch(task_runs.finished_at - task_runs.started_at), 1) AS seconds, reason AS note
-     FROM task_runs WHERE temporal_run_id = (
-       SELECT temporal_run_id FROM runs WHERE dag_run_id = ${quote(run)} ORDER BY finished_at DESC LIMIT 1)
-     ORDER BY task_runs.started_at, map_index`,
-  );
-  if (rows.length > 0) return rows;
-  throw new PipelineError({
-    code: 'RUN_UNKNOWN',
-    found: `no run "${run}" in this home`,
-    fix: 'see `sentinel runs list`',
-  });
+const LINE_LENGTH = 200;
+
+function shortened(text: string): string {
+  return text.length <= LINE_LENGTH ? text : `${text.slice(0, LINE_LENGTH)}… (all with --json)`;
 }

@@ -62,7 +62,8 @@ export interface CommitResult {
 }
 
 /**
- * Commits staged files as one new version.
+ * Commits staged files as one new version. A table whose columns are the first of the schema's gets the others with
+ * it: they are NULL in the rows that are there.
  *
  * Another writer's commit in between is no conflict unless it added files that this one would replace.
  *
@@ -82,7 +83,7 @@ export async function commitTable(request: CommitRequest): Promise<CommitResult>
   try {
     for (;;) {
       if (snapshot !== undefined) {
-        requireSameSchema(snapshot, schema);
+        requireFittingSchema(snapshot, schema);
         requireNoConflict(snapshot, request, baseVersion);
       }
       const version = (snapshot?.version ?? -1) + 1;
@@ -138,9 +139,11 @@ function isRecorded(snapshot: Snapshot, txn: CommitRequest['txn']): boolean {
   return txn !== undefined && (snapshot.txns.get(txn.appId) ?? -1) >= txn.version;
 }
 
-function requireSameSchema(snapshot: Snapshot, schema: TableSchema): void {
+/** A table may lack columns at the end, which the commit then adds; else its schema must be the same. */
+function requireFittingSchema(snapshot: Snapshot, schema: TableSchema): void {
+  const first = schema.columns.slice(0, snapshot.columns.length);
   const found = JSON.stringify([toSchemaString(snapshot.columns), snapshot.partitionColumns]);
-  const expected = JSON.stringify([toSchemaString(schema.columns), schema.partitionColumns]);
+  const expected = JSON.stringify([toSchemaString(first), schema.partitionColumns]);
   if (found === expected) return;
   const names = new Set(snapshot.columns.map(({ name, type }) => `${name} ${type}`));
   const differing = schema.columns.filter(({ name, type }) => !names.has(`${name} ${type}`));
@@ -179,8 +182,9 @@ function logText(snapshot: Snapshot | undefined, request: CommitRequest, txnId: 
       },
     },
   ];
+  const { name, columns, partitionColumns } = request.schema;
+  const schemaString = toSchemaString(columns);
   if (snapshot === undefined) {
-    const { name, columns, partitionColumns } = request.schema;
     lines.push(
       { protocol: { minReaderVersion: 1, minWriterVersion: 2 } },
       {
@@ -188,13 +192,15 @@ function logText(snapshot: Snapshot | undefined, request: CommitRequest, txnId: 
           id: randomUUID(),
           name,
           format: { provider: 'parquet', options: {} },
-          schemaString: toSchemaString(columns),
+          schemaString,
           partitionColumns,
           configuration: {},
           createdTime: now,
         },
       },
     );
+  } else if (columns.length > snapshot.columns.length) {
+    lines.push({ metaData: { ...snapshot.metaData, schemaString } });
   }
   for (const txn of [request.txn, ...(request.otherTxns ?? [])])
     if (txn !== undefined) lines.push({ txn: { ...txn, lastUpdated: now } satisfies TxnAction });

@@ -1,10 +1,11 @@
 /** A snapshot as SQL: the one way rows are read. */
 import { quote, quoteList, quoteName } from '../duckdb.js';
-import { duckdbType } from './schema.js';
-import type { LiveFile, Snapshot } from './snapshot.js';
+import { duckdbType, type Column } from './schema.js';
+import { columnsOf, type LiveFile, type Snapshot } from './snapshot.js';
 
 /**
- * A SELECT over the live files of a snapshot, with the table's columns in order.
+ * A SELECT over the live files of a snapshot, with the table's columns in order. A column that is younger
+ * than a file is NULL in its rows.
  *
  * @param keep which files to read; skipped files are never opened
  */
@@ -12,15 +13,29 @@ export function scanSnapshot(
   snapshot: Snapshot,
   keep: (file: LiveFile) => boolean = () => true,
 ): string {
-  const files = [...snapshot.files.values()].filter(keep).map(({ file }) => file);
-  if (files.length === 0) {
-    const nothing = snapshot.columns.map(
-      ({ name, type }) => `NULL::${duckdbType(type)} AS ${quoteName(name)}`,
-    );
-    return `SELECT ${nothing.join(', ')} WHERE false`;
+  const bySchema = new Map<readonly Column[], string[]>();
+  for (const file of snapshot.files.values()) {
+    if (!keep(file)) continue;
+    const columns = columnsOf(snapshot, file);
+    const files = bySchema.get(columns) ?? [];
+    files.push(file.file);
+    bySchema.set(columns, files);
   }
-  const columns = snapshot.columns.map(({ name }) => quoteName(name)).join(', ');
-  return `SELECT ${columns} FROM read_parquet(${quoteList(files)}${hiveOptions(snapshot)})`;
+  if (bySchema.size === 0) return `SELECT ${selected(snapshot, []).join(', ')} WHERE false`;
+  return [...bySchema]
+    .map(
+      ([columns, files]) =>
+        `SELECT ${selected(snapshot, columns).join(', ')} FROM read_parquet(${quoteList(files)}${hiveOptions(snapshot)})`,
+    )
+    .join(' UNION ALL ');
+}
+
+/** Each column of the table by name where the files have it, as NULL where they do not. */
+function selected(snapshot: Snapshot, written: readonly Column[]): string[] {
+  const names = new Set(written.map(({ name }) => name));
+  return snapshot.columns.map(({ name, type }) =>
+    names.has(name) ? quoteName(name) : `NULL::${duckdbType(type)} AS ${quoteName(name)}`,
+  );
 }
 
 // the folder names hold the same values as the log (we alone write both), so DuckDB may take them from there

@@ -24,6 +24,12 @@ export interface LiveFile {
   readonly addedIn: number;
 }
 
+/** The columns of a table from a version on. */
+export interface SchemaChange {
+  readonly version: number;
+  readonly columns: readonly Column[];
+}
+
 /** A table as of one version. */
 export interface Snapshot {
   readonly table: string;
@@ -31,6 +37,8 @@ export interface Snapshot {
   /** Commit time of that version, milliseconds since 1970. */
   readonly timestampMs: number;
   readonly columns: readonly Column[];
+  /** The columns from each version on that changed them, ascending; the last are those of now. */
+  readonly schemas: readonly SchemaChange[];
   readonly partitionColumns: readonly string[];
   readonly metaData: MetaDataAction;
   /** By log path, in the order of the log. */
@@ -80,6 +88,12 @@ export function countRows(files: Iterable<LiveFile>): number {
   let rows = 0;
   for (const file of files) rows += file.rows;
   return rows;
+}
+
+/** The columns that a file was written with. */
+export function columnsOf(snapshot: Snapshot, { addedIn }: LiveFile): readonly Column[] {
+  const schema = snapshot.schemas.findLast(({ version }) => version <= addedIn);
+  return schema?.columns ?? snapshot.columns;
 }
 
 /** Folder of a table's log. */
@@ -172,6 +186,7 @@ async function replay(
 ): Promise<Snapshot> {
   const files = new Map(base?.files);
   const txns = new Map(base?.txns);
+  const schemas = [...(base?.schemas ?? [])];
   let metaData = base?.metaData;
   let timestampMs = base?.timestampMs ?? 0;
   for (const version of versions) {
@@ -179,12 +194,17 @@ async function replay(
       if (line.add) files.set(line.add.path, liveFile(table, line.add, version));
       else if (line.remove) files.delete(line.remove.path);
       else if (line.txn) txns.set(line.txn.appId, line.txn.version);
-      else if (line.metaData) metaData = line.metaData;
-      else if (line.commitInfo) timestampMs = line.commitInfo.timestamp;
+      else if (line.metaData) {
+        if (line.metaData.schemaString !== metaData?.schemaString) {
+          schemas.push({ version, columns: fromSchemaString(line.metaData.schemaString, table) });
+        }
+        metaData = line.metaData;
+      } else if (line.commitInfo) timestampMs = line.commitInfo.timestamp;
       else if (line.protocol) refuseNewerProtocol(table, line.protocol.minReaderVersion);
     }
   }
-  if (metaData === undefined)
+  const columns = schemas.at(-1)?.columns;
+  if (metaData === undefined || columns === undefined)
     throw new PipelineError({
       code: 'DELTA_LOG_BROKEN',
       file: table,
@@ -195,7 +215,8 @@ async function replay(
     table,
     version: versions.at(-1) ?? base?.version ?? 0,
     timestampMs,
-    columns: fromSchemaString(metaData.schemaString, table),
+    columns,
+    schemas,
     partitionColumns: metaData.partitionColumns,
     metaData,
     files,

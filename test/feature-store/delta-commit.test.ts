@@ -243,6 +243,94 @@ print(json.dumps([None if k != k or k is None else k for k in frame['kind']]))`;
   );
 });
 
+describe('a table whose schema has grown by columns', () => {
+  const wider: TableSchema = {
+    ...SCHEMA,
+    columns: [
+      ...SCHEMA.columns,
+      { name: 'extra', type: 'long' },
+      { name: 'tags', type: 'string[]' },
+    ],
+    statsColumns: ['n', 'extra'],
+  };
+  const rows = [
+    { kind: 'a', n: 1, extra: null },
+    { kind: 'b', n: 2, extra: 20 },
+  ];
+
+  async function aGrownTable(): Promise<StoreHome> {
+    const home = await aHome();
+    await commit(home, `('a', 1)`);
+    const adds = await home.db.session((session) =>
+      stageFiles({
+        session,
+        schema: wider,
+        select: `SELECT 'b' AS kind, 2 AS n, NULL AS at, 'x' AS note, 20 AS extra, ['t'] AS tags`,
+        orderBy: 'n',
+        stagingDir: home.staging(),
+      }),
+    );
+    await commitTable({ table: table(home), schema: wider, adds });
+    return home;
+  }
+
+  test('has NULL in the rows from before, and in older versions no such column', async () => {
+    const home = await aGrownTable();
+    const query = async (sql: string, asOf = {}) =>
+      (await queryTables({ ...home, sql, asOf })).rows;
+    expect(await query('SELECT kind, n, extra FROM things ORDER BY n')).toEqual(rows);
+    await expect(query('SELECT extra FROM things', { things: 0 })).rejects.toThrow('extra');
+    const before = await readSnapshot(table(home), { version: 0 });
+    const now = await readSnapshot(table(home));
+    if (before === undefined || now === undefined) throw new Error('no table');
+    expect(now.metaData.id).toBe(before.metaData.id);
+    expect(now.columns).toEqual(wider.columns);
+    expect(await advanceSnapshot(before)).toEqual(now);
+  });
+
+  test('grows once, and refuses a writer that does not know the columns', async () => {
+    const home = await aGrownTable();
+    await commitTable({ table: table(home), schema: wider, adds: [] });
+    expect(await readFile(logFile(table(home), 2), 'utf8')).not.toContain('metaData');
+    await expect(commit(home, `('a', 3)`)).rejects.toMatchObject({ code: 'DELTA_SCHEMA_MISMATCH' });
+    expect(await rowsOf(home)).toBe(2);
+  });
+
+  test('is never narrowed or cut in another way', async () => {
+    const home = await aGrownTable();
+    const partitionColumns = ['kind', 'extra'];
+    await expect(
+      commitTable({ table: table(home), schema: { ...wider, partitionColumns }, adds: [] }),
+    ).rejects.toMatchObject({ code: 'DELTA_SCHEMA_MISMATCH' });
+  });
+
+  test.skipIf(!existsSync(PYTHON))(
+    'is the same to Python deltalake (skipped where set-up did not run)',
+    async () => {
+      const home = await aGrownTable();
+      const program = `
+import json, sys
+from deltalake import DeltaTable
+frame = DeltaTable(sys.argv[1]).to_pandas().sort_values('n')
+print(json.dumps([dict(kind=k, n=n, extra=None if e != e else int(e)) for k, n, e in zip(frame['kind'], frame['n'], frame['extra'])]))`;
+      const found = execFileSync(PYTHON, ['-c', program, table(home)], { encoding: 'utf8' });
+      expect(JSON.parse(found)).toEqual(rows);
+    },
+  );
+
+  test.skipIf(!existsSync(EXTENSIONS))(
+    'is the same to delta_scan (skipped where set-up did not run)',
+    async () => {
+      const home = await aGrownTable();
+      await home.db.loadDelta();
+      const found = await home.db.rows(
+        `SELECT kind, n, extra FROM delta_scan('${table(home)}') ORDER BY n`,
+      );
+      expect(found).toEqual(rows);
+    },
+  );
+});
+
 describe('appended rows', () => {
   test('keep 64-bit integers, times, nulls and arrays', async () => {
     const home = await aHome();

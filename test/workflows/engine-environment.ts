@@ -18,6 +18,7 @@ import { createActivities } from '../../activities/index.js';
 import { installation } from '../../activities/installation.js';
 import { planStore } from '../../activities/plan-store.js';
 import { runRecorder, type RunRecorder } from '../../activities/run-recorder.js';
+import { withTaskLogs } from '../../activities/task-log.js';
 import { homeLayout, type HomeLayout } from '../../contracts/home.js';
 import type { Json, JsonObject } from '../../contracts/json.js';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../contracts/queues.js';
@@ -74,6 +75,12 @@ export function planOf(dag: Dag | Dag<never, unknown>): Plan {
   return compile(dag, { catalogue, codeVersion: 'test', workflowTypes });
 }
 
+/** A run that is deleted is gone when its tasks are acknowledged, every 30 s by default. */
+const FORGETS_AT_ONCE = [
+  'history.transferProcessorUpdateAckInterval="200ms"',
+  'history.visibilityProcessorUpdateAckInterval="200ms"',
+];
+
 /** Everything up; `stop` ends it and removes the home. */
 export async function startEngine({
   dags,
@@ -98,6 +105,7 @@ export async function startEngine({
             '--search-attribute',
             `${name}=Keyword`,
           ]),
+          ...FORGETS_AT_ONCE.flatMap((setting) => ['--dynamic-config-value', setting]),
         ],
       },
     }),
@@ -113,7 +121,7 @@ export async function startEngine({
       temporal: server.client,
       plans,
     }),
-    ...checkedActivities({ noop }),
+    ...withTaskLogs(home, checkedActivities({ noop })),
     ...others,
   };
   async function startWorkers(): Promise<() => Promise<void>> {

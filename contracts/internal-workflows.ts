@@ -1,0 +1,9 @@
+/** Workflow types with which the engine does its own work; `sentinel runs list` leaves them out. */
+export const INTERNAL_WORKFLOWS: readonly string[] = [
+  'asset-trigger',
+  'backfill',
+  'lifecycle',
+  'map-batch',
+  'record-run',
+  'schedule-tick',
+];
