@@ -1,4 +1,5 @@
 /** The activities of a backfill: what there is to do, waiting for a run of someone else, the record. */
+import type { RunRecorder } from './run-recorder.js';
 import { join } from 'node:path';
 import { activityInfo } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
@@ -44,8 +45,10 @@ export interface BackfillSources {
 }
 
 /** The backfill's activities over one home. */
-export function createBackfillActivities(sources: BackfillSources & { readonly temporal: Client }) {
-  const { layout, temporal } = sources;
+export function createBackfillActivities(
+  sources: BackfillSources & { readonly temporal: Client; readonly recorder: RunRecorder },
+) {
+  const { layout, temporal, recorder } = sources;
   return {
     /**
      * What a backfill does, with all choices made.
@@ -53,6 +56,7 @@ export function createBackfillActivities(sources: BackfillSources & { readonly t
      * @throws PipelineError BACKFILL_INVALID, DAG_BAD_PARTITION, DAG_UNKNOWN, DAG_BAD_PARAM
      */
     async resolveBackfill(input: BackfillInput): Promise<BackfillPlan> {
+      await recorder.catchUp(); // what a run used is known from the tables
       return resolveBackfill(sources, input);
     },
 

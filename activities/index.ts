@@ -68,7 +68,7 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
     ...withCodes(createAssetActivities({ temporal, plans })),
     ...withCodes(createCallbackActivities({ layout })),
     ...withCodes(
-      createBackfillActivities({ layout, temporal, plans, params: setting.params ?? {} }),
+      createBackfillActivities({ layout, temporal, recorder, plans, params: setting.params ?? {} }),
     ),
     ...withCodes(createLifecycleActivities(dependencies)),
     ...withTaskLogs(

@@ -75,10 +75,18 @@ const CLOSED: Readonly<Record<string, RecordedRun['state']>> = {
   CANCELLED: 'cancelled',
 };
 
-async function executionsOf(temporal: Client, dag: string): Promise<WorkflowExecutionInfo[]> {
-  const executions: WorkflowExecutionInfo[] = [];
+type Execution = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'startTime' | 'status'>;
+
+async function executionsOf(temporal: Client, dag: string): Promise<Execution[]> {
+  const executions: Execution[] = [];
   for await (const execution of temporal.workflow.list({ query: `WorkflowType = ${quote(dag)}` })) {
-    executions.push(execution);
+    const { workflowId, runId, status } = execution;
+    // the list may be a moment behind, and a run that has just closed is not to be joined
+    executions.push(
+      status.name === 'RUNNING'
+        ? await temporal.workflow.getHandle(workflowId, runId).describe()
+        : execution,
+    );
   }
   return executions;
 }

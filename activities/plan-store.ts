@@ -1,4 +1,5 @@
 /** The plan store: `plans/<hash>.json`, written once and never changed. */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -33,8 +34,14 @@ export function planOf(plans: ReadonlyMap<string, Plan>, dag: string): Plan {
 export function planStore(folder: string, compiled: ReadonlyMap<string, Plan>): PlanStore {
   const fileOf = (hash: string): string => join(folder, `${hash}.json`);
 
+  /** Plans never change, so one that was read is read for good. */
+  const known = new Map<string, Plan>();
+  const hashes = new WeakMap<Plan, string>();
+
   async function write(plan: Plan): Promise<string> {
-    const hash = planHash(plan);
+    const hash = hashes.get(plan) ?? planHash(plan);
+    hashes.set(plan, hash);
+    if (existsSync(fileOf(hash))) return hash;
     const temporary = join(folder, `.${hash}.${randomUUID()}`);
     await mkdir(folder, { recursive: true });
     await writeFile(temporary, JSON.stringify(plan, null, 2));
@@ -49,6 +56,8 @@ export function planStore(folder: string, compiled: ReadonlyMap<string, Plan>): 
       return { plan, hash: await write(plan) };
     },
     async read(hash) {
+      const before = known.get(hash);
+      if (before !== undefined) return before;
       let text: string;
       try {
         text = await readFile(fileOf(hash), 'utf8');
@@ -64,7 +73,11 @@ export function planStore(folder: string, compiled: ReadonlyMap<string, Plan>): 
         );
       }
       const document = JSON.parse(text) as PlanDocument; // its hash is checked next
-      if (hashJson(document) === hash) return readPlan(document);
+      if (hashJson(document) === hash) {
+        const plan = readPlan(document);
+        known.set(hash, plan);
+        return plan;
+      }
       throw new PipelineError({
         code: 'PLAN_NOT_FOUND',
         file: fileOf(hash),

@@ -2,8 +2,7 @@
  * The log of one try of a task, a file of its own: where it started, how far it came, what its compute child
  * wrote, how it ended. It is kept when Temporal forgets the run.
  */
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { activityInfo, Context, CancelledFailure } from '@temporalio/activity';
@@ -56,7 +55,7 @@ function logged(layout: HomeLayout, name: string, activity: Activity): Activity 
   return async (input, run) => {
     const { activityId, attempt } = activityInfo();
     const folder = join(runLogFolder(layout, run), activityId.replaceAll('/', '%2F'));
-    const log = await openLog(join(folder, `${attempt}.log`));
+    const log = openLog(join(folder, `${attempt}.log`));
     logs.set(Context.current(), log);
     const startedMs = Date.now();
     const took = (): string => `${((Date.now() - startedMs) / 1_000).toFixed(1)} s`;
@@ -79,24 +78,41 @@ interface OpenLog extends TaskLog {
   close(): Promise<void>;
 }
 
-/** A log that cannot be written is told of once, in the worker's own, and fails no task. */
-async function openLog(file: string): Promise<OpenLog> {
+/** What a try writes within this time, and no more than its start and end, is not worth a file. */
+const SILENT_MS = 1_000;
+
+/**
+ * A log that cannot be written is told of once, in the worker's own, and fails no task. There is no file
+ * for a short try that had nothing to say: its times and tries stand in `task_runs`.
+ */
+function openLog(file: string): OpenLog {
   const tell = (error: unknown): void => console.error(`no log of a task: ${String(error)}`);
-  try {
-    await mkdir(dirname(file), { recursive: true });
-  } catch (error) {
-    tell(error);
-    return { ...NO_LOG, close: async () => undefined };
-  }
-  const stream = createWriteStream(file, { flags: 'a' });
-  const end = finished(stream).catch(tell);
+  const waiting: string[] = [];
+  let stream: WriteStream | undefined;
+  const open = (): void => {
+    if (stream !== undefined) return;
+    try {
+      mkdirSync(dirname(file), { recursive: true });
+    } catch (error) {
+      tell(error);
+    }
+    stream = createWriteStream(file, { flags: 'a' });
+    stream.once('error', tell);
+    waiting.forEach((entry) => stream?.write(entry));
+  };
+  const timer = setTimeout(open, SILENT_MS);
   return {
     write(level, text) {
-      if (stream.writable) stream.write(logEntry(new Date(), level, text));
+      const entry = logEntry(new Date(), level, text);
+      if (stream === undefined) waiting.push(entry);
+      else if (stream.writable) stream.write(entry);
+      if (level !== 'task') open();
     },
     async close() {
+      clearTimeout(timer);
+      if (stream === undefined) return;
       stream.end();
-      await end;
+      await finished(stream).catch(() => undefined); // told of already
     },
   };
 }

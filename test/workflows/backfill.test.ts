@@ -241,6 +241,7 @@ test('a closed backfill and its runs are known from our tables when Temporal has
   const handle = await start(input);
   await handle.result();
   const seen = await view(handle);
+  await engine.recorder.settled();
   const before = await resolve(input);
   const { workflowService, options } = engine.server.client;
   for (const workflowId of [handle.workflowId, 'weeks/2020-W01', 'weeks/2020-W02']) {

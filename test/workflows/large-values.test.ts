@@ -122,9 +122,9 @@ test("Temporal's own command line shows the value by the codec endpoint, the ref
         ({ data }) => JSON.parse(Buffer.from(data ?? '', 'base64').toString() || 'null') as Json,
       );
   };
-  const [, table] = await results('--codec-endpoint', `http://127.0.0.1:${server.port}`);
-  expect((table as Json[]).length).toBe(rows); // `make` comes after the plan
-  const [, reference] = await results();
+  const [table] = await results('--codec-endpoint', `http://127.0.0.1:${server.port}`);
+  expect((table as Json[]).length).toBe(rows); // of `make`
+  const [reference] = await results();
   expect(reference).toEqual({
     $payload: expect.any(String) as string,
     bytes: expect.any(Number) as number,

@@ -11,7 +11,7 @@ const WIDE = 1_200;
 const WAITS = -1;
 const LONG = 30;
 
-const wide = dag('wide', { params: { from: 0 } }, (d) => {
+const wide = dag('wide', { params: {} }, (d) => {
   const slow = d.task('beside', act.noop, { input: { value: WIDE + 1 } });
   const all = d.map('each', act.noop, {
     over: Array.from({ length: WIDE }, (_, value) => value),

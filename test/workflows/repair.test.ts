@@ -38,11 +38,15 @@ import { planOf, startEngine, type EngineEnvironment } from './engine-environmen
 const act = activities<Tasks>();
 const retry = { maximumAttempts: 3, initialIntervalMs: 10, backoffCoefficient: 1 };
 
-const chain = dag('chain', { params: { from: 1, unused: 'x' } }, (d) => {
+const chain = dag('chain', { params: { from: 1, note: 'x' } }, (d) => {
   const first = d.task('first', act.noop, { input: { value: d.params.from } });
   const second = d.task('second', act.noop, { input: { value: 20 }, after: [first] });
   const third = d.task('third', act.noop, { input: { value: second.value } });
-  d.task('beside', act.noop, { input: { value: 40 }, after: [first] });
+  d.task('beside', act.noop, {
+    input: { value: 40 },
+    after: [first],
+    summary: d.params.note,
+  });
   return { value: third.value };
 });
 
@@ -175,7 +179,7 @@ describe('a rerun', () => {
       state: 'success',
       rerunOf: before.temporalRunId,
       planHash: before.planHash,
-      params: { from: 7, unused: 'x' },
+      params: { from: 7, note: 'x' },
     });
     expect(after.tasks.find(({ task }) => task === 'first')).toMatchObject({
       state: 'success',
@@ -208,7 +212,7 @@ describe('a rerun', () => {
     const latest = sourcesWith(planOf(changed));
     const { diff, tasks, planHash } = await rerun('chain/latest', { plan: 'latest' }, latest);
     expect(diff).toMatchObject({ added: ['check'], removed: ['third'], to: planHash });
-    expect(diff?.fields.map(({ field }) => field)).toContain('params.unused');
+    expect(diff?.fields.map(({ field }) => field)).toContain('params.note');
     expect(tasks.toSorted()).toEqual(['beside', 'check', 'second']);
     expect([...ran.keys()].toSorted()).toEqual([15, 20, 41]);
     const after = await showRun(sources, 'chain/latest');
@@ -282,6 +286,7 @@ describe('a rerun', () => {
 
 test('a run that Temporal has forgotten is listed, shown and rerun as before', async () => {
   await failedChain('chain/forgotten');
+  await engine.recorder.settled();
   const filter = { limit: 5, dag: 'chain', partition: 'forgotten' };
   const before = {
     list: await listRuns(sources, filter),
