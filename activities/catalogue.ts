@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { JsonObject } from '../contracts/json.js';
 import { taskContracts, type TaskName } from '../contracts/schemas/tasks.js';
 import type { ActivityCatalogue } from '../dag/compile.js';
-import { DEFAULT_RETRY, hashJson, type RetryRule } from '../dag/plan.js';
+import { hashJson } from '../dag/plan-hash.js';
+import { DEFAULT_RETRY, type RetryRule } from '../dag/plan.js';
 
 /** Doubling from one second to a minute: five tries within half a minute, enough for a restarted server. */
 const RETRY: RetryRule = { ...DEFAULT_RETRY, maximumAttempts: 5 };

@@ -12,7 +12,7 @@ import {
   type Outcome,
 } from '../contracts/lifecycle.js';
 import type { Split } from '../contracts/schemas/values.js';
-import { hashJson } from '../dag/plan.js';
+import { hashJson } from '../dag/plan-hash.js';
 import { wholeWeeks } from '../domain/lifecycle/split-weeks.js';
 import { appendRows } from '../feature-store/append-rows.js';
 import { commitTable } from '../feature-store/delta/commit.js';

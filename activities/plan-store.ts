@@ -4,7 +4,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
-import { hashJson, planHash, readPlan, type Plan, type PlanDocument } from '../dag/plan.js';
+import { hashJson, planHash } from '../dag/plan-hash.js';
+import { readPlan, type Plan, type PlanDocument } from '../dag/plan.js';
 
 /** Plans by hash. */
 export interface PlanStore {

@@ -3,7 +3,8 @@ import type { HomeLayout } from '../contracts/home.js';
 import type { JsonObject } from '../contracts/json.js';
 import { updatedAssets } from '../dag/downstream-dags.js';
 import { isoWeekOf, partitionInterval, weekRange, type PartitionKind } from '../dag/partitions.js';
-import { hashJson, planHash, type Plan } from '../dag/plan.js';
+import { hashJson, planHash } from '../dag/plan-hash.js';
+import type { Plan } from '../dag/plan.js';
 import { changedWeeks, type WeekChange } from '../feature-store/changed-weeks.js';
 import type { RecordedRun } from './known-runs.js';
 

@@ -6,7 +6,7 @@ import type { Tasks } from '../contracts/schemas/tasks.js';
 import type { Split } from '../contracts/schemas/values.js';
 import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
-import { hashJson } from '../dag/plan.js';
+import { hashJson } from '../dag/plan-hash.js';
 import { wholeWeeks } from '../domain/lifecycle/split-weeks.js';
 import type { MlflowRun } from '../models/registry/mlflow-runs.js';
 import type { TaskCodes } from './checked.js';

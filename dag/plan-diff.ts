@@ -1,6 +1,7 @@
 /** What differs between two plans of a DAG: what a rerun on the latest plan would do otherwise. */
 import type { Json } from '../contracts/json.js';
-import { hashJson, type Plan, type PlanTask } from './plan.js';
+import { hashJson } from './plan-hash.js';
+import type { Plan, PlanTask } from './plan.js';
 
 /** From one plan to another. */
 export interface PlanDiff {

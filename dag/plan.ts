@@ -2,9 +2,6 @@
  * A plan: the shape of a DAG as canonical JSON. Its hash is its version. A run keeps to the plan it
  * started with, so editing a DAG never touches a run that is under way.
  */
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import canonicalize from 'canonicalize';
 import type { Json, JsonObject } from '../contracts/json.js';
 import type { Queue } from '../contracts/queues.js';
 import type { TriggerRule } from '../contracts/states.js';
@@ -205,21 +202,6 @@ function readTask(task: PlanDocument['tasks'][number]): PlanTask {
           }
         : (target ?? { kind: 'inline' }),
   };
-}
-
-// a CommonJS function whose type declaration claims an ES module
-const serialize = canonicalize as unknown as (value: unknown) => string | undefined;
-
-/** SHA-256 of the plan's RFC 8785 form, 64 hex digits. */
-export function planHash(plan: Plan): string {
-  return hashJson(plan);
-}
-
-/** SHA-256 of any JSON value in RFC 8785 form, 64 hex digits. */
-export function hashJson(value: unknown): string {
-  const text = serialize(value);
-  if (text === undefined) throw new TypeError('only JSON values have a hash');
-  return bytesToHex(sha256(utf8ToBytes(text)));
 }
 
 /** True as a condition: not false, null, zero, or empty. */

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { dagRunId } from '../../contracts/engine.js';
 import { describeFault, type Fault } from '../../contracts/errors.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
-import { hashJson } from '../../dag/plan.js';
+import { hashJson } from '../../dag/plan-hash.js';
 import { currentHome, withTemporal } from '../home.js';
 import { printJson, say } from '../output.js';
 import { followRun, runFailed, startOrJoin } from '../run-client.js';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../dag/compile.js';
 import { activities, dag, type Dag } from '../../dag/declare.js';
-import { DEFAULT_RETRY, planHash, type Plan } from '../../dag/plan.js';
+import { planHash } from '../../dag/plan-hash.js';
+import { DEFAULT_RETRY, type Plan } from '../../dag/plan.js';
 import { reference, text } from '../../dag/reference.js';
 
 type Tasks = {

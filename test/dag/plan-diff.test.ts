@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { outdatedTasks, planDiff, type PlanDiff } from '../../dag/plan-diff.js';
-import { planHash, type Plan, type PlanTask } from '../../dag/plan.js';
+import { planHash } from '../../dag/plan-hash.js';
+import type { Plan, PlanTask } from '../../dag/plan.js';
 import { aPlan } from '../builders/plan.js';
 
 const before: Plan = {
