@@ -55,7 +55,7 @@ function logged(layout: HomeLayout, name: string, activity: Activity): Activity 
   return async (input, run) => {
     const { activityId, attempt } = activityInfo();
     const folder = join(runLogFolder(layout, run), activityId.replaceAll('/', '%2F'));
-    const log = openLog(join(folder, `${attempt}.log`));
+    const log = openLog(join(folder, `${attempt}.log`), { ofMap: activityId.endsWith(']') });
     logs.set(Context.current(), log);
     const startedMs = Date.now();
     const took = (): string => `${((Date.now() - startedMs) / 1_000).toFixed(1)} s`;
@@ -78,14 +78,14 @@ interface OpenLog extends TaskLog {
   close(): Promise<void>;
 }
 
-/** What a try writes within this time, and no more than its start and end, is not worth a file. */
+/** A try of a mapped task that ends within this time, with no more to say than that, leaves no file. */
 const SILENT_MS = 1_000;
 
 /**
- * A log that cannot be written is told of once, in the worker's own, and fails no task. There is no file
- * for a short try that had nothing to say: its times and tries stand in `task_runs`.
+ * A log that cannot be written is told of once, in the worker's own, and fails no task. A map may have
+ * 20,000 short tries that have nothing to say; their times and tries stand in `task_runs`.
  */
-function openLog(file: string): OpenLog {
+function openLog(file: string, { ofMap }: { ofMap: boolean }): OpenLog {
   const tell = (error: unknown): void => console.error(`no log of a task: ${String(error)}`);
   const waiting: string[] = [];
   let stream: WriteStream | undefined;
@@ -101,6 +101,7 @@ function openLog(file: string): OpenLog {
     waiting.forEach((entry) => stream?.write(entry));
   };
   const timer = setTimeout(open, SILENT_MS);
+  if (!ofMap) open();
   return {
     write(level, text) {
       const entry = logEntry(new Date(), level, text);

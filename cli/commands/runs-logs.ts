@@ -86,7 +86,8 @@ function noLog(dagRunId: string, temporalRunId: string, task: string | undefined
     code: 'TASK_LOG_NOT_FOUND',
     file: dagRunId,
     found: `run ${temporalRunId} has no log${task === undefined ? '' : ` of "${task}"`} like that`,
-    expected: 'a task that has started in this run; what was kept has its log in the run before',
+    expected:
+      'a task that has started in this run; what was kept has its log in the run before, and a short try of a mapped task that said nothing has none',
     fix: 'see `sentinel runs show`, and name the run before with --run ID',
   });
 }
