@@ -35,6 +35,7 @@ import { readPlan } from '../dist/dag/plan.js';
 import { FeatureDb } from '../dist/feature-store/duckdb.js';
 import { queryTables, tableNames } from '../dist/feature-store/query-tables.js';
 import { dataConverter } from '../dist/payloads/payload-codec.js';
+import { temporalConfig } from '../dist/temporal.config.js';
 
 const { values } = parseArgs({
   options: {
@@ -63,8 +64,9 @@ const layout = homeLayout(await mkdtemp(join(tmpdir(), 'sentinel-wide-')));
 const logFile = join(layout.home, 'worker.log');
 const server = await startTemporal(layout, installation.temporal);
 const converter = dataConverter(layout);
+const { connection } = temporalConfig(server.address);
 const client = new Client({
-  connection: await Connection.connect({ address: server.address }),
+  connection: await Connection.connect(connection),
   dataConverter: converter,
 });
 const plans = planStore(layout.plans, new Map());
@@ -74,7 +76,7 @@ const parts = [];
 let begun = 0;
 Runtime.install({ logger: new DefaultLogger('ERROR') });
 const drill = await Worker.create({
-  connection: await NativeConnection.connect({ address: server.address }),
+  connection: await NativeConnection.connect(connection),
   dataConverter: converter,
   taskQueue: QUEUE,
   maxHeartbeatThrottleInterval: '2s',
