@@ -89,6 +89,12 @@ const RECORDED_BY_WORKER = 'recorded-by-worker';
  */
 const TOO_LONG_HISTORY = 10_000;
 
+/** The same in bytes, for few events that carry much. The server ends a history at 50 MB. */
+const TOO_LARGE_HISTORY = 20_000_000;
+
+/** Runs of 0.3.0 look at the number of events only. */
+const PARKED_BY_BYTES = 'parked-by-bytes';
+
 /**
  * Runs the DAG that the workflow type names. Returns the plan's output.
  *
@@ -262,8 +268,12 @@ class Run {
   /** True once the history leaves no room to start more; waiting for a person takes none. */
   private isFull(task: string): boolean {
     if (this.task(task).target.kind === 'approval') return false;
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    this.parked ||= this.working === 0 ? continueAsNewSuggested : historyLength > TOO_LONG_HISTORY;
+    const { historyLength, historySize, continueAsNewSuggested } = workflowInfo();
+    this.parked ||=
+      this.working === 0
+        ? continueAsNewSuggested
+        : historyLength > TOO_LONG_HISTORY ||
+          (historySize > TOO_LARGE_HISTORY && patched(PARKED_BY_BYTES));
     return this.parked;
   }
 
@@ -314,7 +324,7 @@ class Run {
         workflowId: `${this.record.dagRunId}:${batch.task}:${first}-${first + count - 1}`,
         args: [
           {
-            task: this.task(batch.task),
+            task: withoutElements(this.task(batch.task)),
             run: this.identity,
             first,
             items: items.map(({ input, summary }) => ({ input, summary })),
@@ -431,6 +441,11 @@ class Run {
   private task(id: string): PlanTask {
     return graphOf(this.plan).task(id);
   }
+}
+
+/** A batch has the inputs of its own instances: a list in the plan may be too long to go to every batch. */
+function withoutElements(task: PlanTask): PlanTask {
+  return task.map === null ? task : { ...task, map: { ...task.map, over: null } };
 }
 
 function unknownTask(record: RunRecord, task: string): ApplicationFailure {

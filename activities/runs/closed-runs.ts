@@ -130,7 +130,9 @@ function recordedRun(row: PlainRow, rows: readonly PlainRow[]): RecordedRun {
   const byTask = new Map<string, PlainRow[]>();
   for (const taskRow of rows) {
     const task = String(taskRow['task']);
-    byTask.set(task, [...(byTask.get(task) ?? []), taskRow]);
+    const of = byTask.get(task);
+    if (of === undefined) byTask.set(task, [taskRow]);
+    else of.push(taskRow);
   }
   const entries = [...byTask];
   return {

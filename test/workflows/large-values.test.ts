@@ -4,7 +4,7 @@ import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Context } from '@temporalio/activity';
-import type { WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { installation } from '../../activities/installation.js';
@@ -16,6 +16,7 @@ import { localBlobStore } from '../../payloads/blob-store.js';
 import { startCodecServer } from '../../payloads/codec-server.js';
 import { dataConverter } from '../../payloads/payload-codec.js';
 import { resolveJson } from '../../payloads/reference.js';
+import { temporalConfig } from '../../temporal.config.js';
 import { aPlan } from '../builders/plan.js';
 import { startEngine, type EngineEnvironment } from './engine-environment.js';
 
@@ -93,6 +94,22 @@ test('200 tasks that start at once have 100 KB each: more than one message takes
   const handle = await run(wide, 'wide');
   expect(await handle.result()).toBeNull();
   expect(await historyBytes(handle)).toBeLessThan(2 * MB);
+});
+
+test('a history is read whose page is larger than a gRPC message by default', async () => {
+  const { connection } = temporalConfig(engine.server.address);
+  const client = new Client({ connection: await Connection.connect(connection) }); // stores nothing aside
+  onTestFinished(() => client.connection.close());
+  const handle = await client.workflow.start('unserved', {
+    ...{ workflowId: 'unserved', taskQueue: 'unserved' },
+  });
+  onTestFinished(async () => {
+    await handle.terminate();
+  });
+  for (let megabyte = 0; megabyte < 5; megabyte += 1) {
+    await handle.signal('text', 'x'.repeat(MB));
+  }
+  expect(await historyBytes(handle)).toBeGreaterThan(5 * MB);
 });
 
 test("Temporal's own command line shows the value by the codec endpoint, the reference without", async () => {

@@ -4,6 +4,7 @@ import { Context } from '@temporalio/activity';
 import { RUN_QUERY, type RunView } from '../../contracts/engine.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { activities, dag } from '../../dag/declare.js';
+import type { MapBatch } from '../../workflows/map-batch.js';
 import { startEngine, type EngineEnvironment } from './engine-environment.js';
 
 const act = activities<Tasks>();
@@ -69,6 +70,14 @@ test('a wide map runs in batches, each instance once, and hands on all outputs',
   expect(rows).toEqual([{ n: WIDE, first: 0, last: WIDE - 1 }]);
   const { events } = await handle.fetchHistory();
   expect(events?.length).toBeLessThan(200);
+  const batches = (events ?? []).flatMap(
+    ({ startChildWorkflowExecutionInitiatedEventAttributes: child }) =>
+      child?.input?.payloads ?? [],
+  );
+  const lists = batches.map(
+    ({ data }) => (JSON.parse(Buffer.from(data ?? []).toString()) as MapBatch).task.map?.over,
+  );
+  expect(lists, 'no batch carries the elements of the others').toEqual([null, null, null]);
 }, 60_000);
 
 test('a cancelled wide map leaves no batch behind', async () => {
