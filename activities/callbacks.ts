@@ -81,7 +81,7 @@ function failed(found: string, cause?: unknown): PipelineError {
       code: 'CALLBACK_FAILED',
       found,
       expected: 'an answer of 200 to 299, or exit code 0',
-      fix: 'see whether the receiver is up; it is told again a few times, and the run goes on without it',
+      fix: 'see whether the receiver is up; it is told five times in all, and the run goes on without it',
     },
     { cause },
   );

@@ -40,12 +40,12 @@ export async function knownRuns(
   dag: string,
   partitions: readonly string[],
 ): Promise<Map<string, RunsOfPartition>> {
-  // in this order, for a run is recorded before it closes: one that closes in between is found recorded
+  // in this order: one that is recorded in between is found recorded
   const executions = temporal === undefined ? [] : await executionsOf(temporal, dag);
   const recorded = await recordedRuns(layout, dag);
   const recordedIds = new Set(recorded.map(({ temporalRunId }) => temporalRunId));
   const unrecorded = executions
-    .filter(({ runId }) => !recordedIds.has(runId))
+    .filter(({ firstRunId }) => !recordedIds.has(firstRunId))
     .map(({ workflowId, startTime, status }) => ({
       dagRunId: workflowId,
       startedMs: startTime.getTime(),
@@ -66,7 +66,7 @@ export async function knownRuns(
   );
 }
 
-/** What a closed execution that is not recorded has come to: it was ended from outside, before it could record itself. */
+/** What a closed execution has come to that is not recorded: not yet, or ended from outside. */
 const CLOSED: Readonly<Record<string, RecordedRun['state']>> = {
   COMPLETED: 'success',
   FAILED: 'failed',
@@ -75,18 +75,22 @@ const CLOSED: Readonly<Record<string, RecordedRun['state']>> = {
   CANCELLED: 'cancelled',
 };
 
-type Execution = Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'startTime' | 'status'>;
+interface Execution extends Pick<WorkflowExecutionInfo, 'workflowId' | 'startTime' | 'status'> {
+  /** Temporal's id of the run's first execution. */
+  readonly firstRunId: string;
+}
 
 async function executionsOf(temporal: Client, dag: string): Promise<Execution[]> {
   const executions: Execution[] = [];
-  for await (const execution of temporal.workflow.list({ query: `WorkflowType = ${quote(dag)}` })) {
-    const { workflowId, runId, status } = execution;
+  const query = `WorkflowType = ${quote(dag)} AND ExecutionStatus != 'ContinuedAsNew'`;
+  for await (const execution of temporal.workflow.list({ query })) {
+    const { workflowId, runId, raw, startTime } = execution;
     // the list may be a moment behind, and a run that has just closed is not to be joined
-    executions.push(
-      status.name === 'RUNNING'
+    const { status } =
+      execution.status.name === 'RUNNING'
         ? await temporal.workflow.getHandle(workflowId, runId).describe()
-        : execution,
-    );
+        : execution;
+    executions.push({ workflowId, startTime, status, firstRunId: raw.firstRunId || runId });
   }
   return executions;
 }

@@ -92,8 +92,9 @@ export function runRecorder(
     async catchUp() {
       await settled();
       const recorded = await history.recorded();
-      for await (const { workflowId, runId } of temporal.workflow.list({ query: CLOSED_RUNS })) {
-        if (!recorded.has(runId)) await ask(workflowId, runId);
+      for await (const execution of temporal.workflow.list({ query: CLOSED_RUNS })) {
+        const { workflowId, runId, raw } = execution;
+        if (!recorded.has(raw.firstRunId || runId)) await ask(workflowId, runId);
       }
       await settled();
     },

@@ -2,6 +2,7 @@
 export const INTERNAL_WORKFLOWS: readonly string[] = [
   'asset-trigger',
   'backfill',
+  'backfill-dry-run',
   'lifecycle',
   'map-batch',
   'record-run',

@@ -5,13 +5,12 @@ import { findCycles } from './cycles.js';
 import type { CompileOptions } from './compile.js';
 import type { Declaration, DeclaredTask } from './declare.js';
 import { dagShapes, type DagShapes } from './edge-types.js';
-import { tasksRead, type Expression } from './expression.js';
+import { sourcesIn, tasksRead, type Expression } from './expression.js';
 import { inOrder } from './order.js';
 import { isOnly, valuesOf } from './json-shape.js';
 import { unreachableTasks } from './reachability.js';
 import { schemaFaults, schemaProblem } from './schema-check.js';
 import { scheduleFaults } from './schedule-faults.js';
-import { sourcesIn } from './sources.js';
 import { callbackFaults, idFaults, isWhole, taskFaults, type Report } from './task-faults.js';
 
 /** The faults of a DAG, none when it is sound. */

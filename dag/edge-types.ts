@@ -5,7 +5,7 @@
 import type { Fault } from '../contracts/errors.js';
 import { jsonPath, type Json, type JsonObject } from '../contracts/json.js';
 import type { Declaration, DeclaredTask } from './declare.js';
-import type { Expression, Source } from './expression.js';
+import { isSource, sourcesIn, type Expression, type Source } from './expression.js';
 import {
   ANY,
   conflicts,
@@ -21,7 +21,6 @@ import {
   type Alternative,
   type Shape,
 } from './json-shape.js';
-import { isSource, sourcesIn } from './sources.js';
 
 /** What edges can be held against. */
 export interface EdgeTypes {

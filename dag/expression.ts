@@ -50,18 +50,23 @@ export function evaluate(expression: Expression, scope: Scope): Json {
 
 /** Ids of the tasks whose outputs an expression reads, without repetition, in order of appearance. */
 export function tasksRead(expression: Expression): string[] {
+  const ids = sourcesIn(expression).flatMap((of) => ('$task' in of ? [of.$task] : []));
+  return [...new Set(ids)];
+}
+
+/** All sources in an expression, those inside texts and products as well. */
+export function sourcesIn(expression: Expression): Source[] {
   if (expression === null || typeof expression !== 'object') return [];
-  if (isList(expression)) return unique(expression.flatMap(tasksRead));
-  if (isSource(expression)) {
-    if ('$task' in expression) return [expression.$task];
-    if ('$product' in expression) return tasksRead(expression.$product);
-    return '$text' in expression ? unique(expression.$text.flatMap(tasksRead)) : [];
+  if (!isSource(expression)) return Object.values(expression).flatMap(sourcesIn);
+  if ('$text' in expression) return [expression, ...expression.$text.flatMap(sourcesIn)];
+  if ('$product' in expression) {
+    return [expression, ...Object.values(expression.$product).flatMap(sourcesIn)];
   }
-  return unique(Object.values(expression).flatMap(tasksRead));
+  return [expression];
 }
 
 /** True for a leaf that points elsewhere. */
-function isSource(expression: object): expression is Source {
+export function isSource(expression: object): expression is Source {
   return (
     '$task' in expression ||
     '$param' in expression ||
@@ -109,8 +114,4 @@ function asText(value: Json): string {
 
 function isList(expression: Expression): expression is readonly Expression[] {
   return Array.isArray(expression);
-}
-
-function unique(ids: readonly string[]): string[] {
-  return [...new Set(ids)];
 }

@@ -93,8 +93,10 @@ function build(plan: Plan): Graph {
   };
 }
 
-/** All ids that `next` leads to from an id, without the id itself. */
-function reached(next: (id: string) => readonly string[]): (id: string) => ReadonlySet<string> {
+/** All ids that `next` leads to from an id, the id itself only in a cycle. */
+export function reached(
+  next: (id: string) => readonly string[],
+): (id: string) => ReadonlySet<string> {
   return remembered((id) => {
     const found = new Set<string>();
     const open = [...next(id)];

@@ -4,6 +4,7 @@
  */
 import type { TaskState, TriggerRule } from '../contracts/states.js';
 import type { DeclaredTask } from './declare.js';
+import { reached } from './graph.js';
 import { isTruthy } from './plan.js';
 import { decide, type Upstream } from './trigger-rules.js';
 
@@ -259,20 +260,8 @@ function verdictsOf(
 
 function descendantsOf(tasks: readonly DeclaredTask[]): (id: string) => ReadonlySet<string> {
   const downstream = new Map<string, string[]>(tasks.map(({ id }) => [id, []]));
-  for (const { id, upstream } of tasks)
+  for (const { id, upstream } of tasks) {
     upstream.forEach((other) => downstream.get(other)?.push(id));
-  const known = new Map<string, ReadonlySet<string>>();
-  return (id) => {
-    const before = known.get(id);
-    if (before !== undefined) return before;
-    const found = new Set<string>();
-    const next = [...(downstream.get(id) ?? [])];
-    for (let at = next.pop(); at !== undefined; at = next.pop()) {
-      if (found.has(at)) continue;
-      found.add(at);
-      next.push(...(downstream.get(at) ?? []));
-    }
-    known.set(id, found);
-    return found;
-  };
+  }
+  return reached((id) => downstream.get(id) ?? []);
 }

@@ -27,7 +27,7 @@ import {
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { AssetActivities } from '../activities/assets.js';
 import type { CallbackActivities } from '../activities/callbacks.js';
-import type { EngineActivities } from '../activities/engine.js';
+import type { EngineActivities, ResolvedPlan } from '../activities/engine.js';
 import {
   APPROVE_UPDATE,
   MARK_UPDATE,
@@ -66,10 +66,17 @@ import { executeTask, taskError, type RunOfTask } from './execute-task.js';
 import type { mapBatch } from './map-batch.js';
 import type { RunSinks } from './run-sinks.js';
 
-const engine = proxyActivities<EngineActivities & CallbackActivities & AssetActivities>({
+const engine = proxyActivities<EngineActivities & AssetActivities>({
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: '15s', // a dead worker is noticed within this
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
+});
+
+/** A receiver that is down must not keep a run from its end. */
+const { notify } = proxyActivities<CallbackActivities>({
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '15s',
+  retry: { initialInterval: '500ms', maximumInterval: '30s', maximumAttempts: 5 },
 });
 
 /** Reading a plan takes less than a hop through a task queue. */
@@ -104,12 +111,17 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
   const { workflowId, workflowType } = workflowInfo();
   const partition = input.partition ?? partitionOf(workflowId);
   const recordedByWorker = patched(RECORDED_BY_WORKER);
-  const resolved = await (recordedByWorker ? local : engine).resolvePlan({
-    dag: workflowType,
-    planHash: input.planHash ?? null,
-    params: input.params ?? {},
-    ...(input.rerun !== undefined && { dagRunId: workflowId, rerun: input.rerun }),
-  });
+  const resolve = (): Promise<ResolvedPlan> =>
+    (recordedByWorker ? local : engine).resolvePlan({
+      dag: workflowType,
+      planHash: input.planHash ?? null,
+      params: input.params ?? {},
+      ...(input.rerun !== undefined && carried === undefined && { rerun: input.rerun }),
+    });
+  // a run that has begun lives on when it is cancelled here: it has teardowns to run
+  const resolved = await (carried === undefined
+    ? resolve()
+    : CancellationScope.nonCancellable(resolve));
   const plan = readPlan(resolved.plan);
   const { hash: planHash, params } = resolved;
   setSearchAttributes({ dag: workflowType, partition, planHash, state: 'running' });
@@ -145,6 +157,8 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
   });
 }
 
+type StartCommand = Extract<Command, { kind: 'start' | 'start_batch' }>;
+
 /** One run under way: the fold's record, and the tasks that are out. */
 class Run {
   record: RunRecord;
@@ -155,8 +169,8 @@ class Run {
   private working = 0;
   /** Callbacks and asset updates that are out. */
   private telling = 0;
-  /** Something was to start, but the history is too long. */
-  private parked = false;
+  /** What was to start, but the history is too long. */
+  private parked: StartCommand[] = [];
   /** Lives as long as the run, whoever cancels it. */
   private readonly root = CancellationScope.current();
   private readonly scopes = new Map<string, CancellationScope>();
@@ -203,7 +217,7 @@ class Run {
     await condition(
       () =>
         this.telling === 0 &&
-        (this.record.state !== 'running' || (this.parked && this.working === 0)),
+        (this.record.state !== 'running' || (this.parked.length > 0 && this.working === 0)),
     );
     timer.cancel();
     return this.output;
@@ -214,6 +228,7 @@ class Run {
     this.record = record;
     setCurrentDetails(taskTable(runView(this.plan, record)));
     for (const command of commands) this.carryOut(command);
+    if (record.ending !== null) this.parked.splice(0).forEach((command) => this.carryOut(command));
   }
 
   /** Starts anew what had been started, but was parked, when the run continued as new. */
@@ -242,13 +257,13 @@ class Run {
   private carryOut(command: Command): void {
     switch (command.kind) {
       case 'start':
-        if (this.isFull(command.key.task)) return;
+        if (this.isFull(command.key.task)) return void this.parked.push(command);
         return this.begin(command.key.task, () => this.startOne(command.key));
       case 'start_batch':
-        if (this.isFull(command.task)) return;
+        if (this.isFull(command.task)) return void this.parked.push(command);
         return this.begin(command.task, () => void this.startBatch(command));
       case 'cancel':
-        return this.scopes.get(command.task)?.cancel();
+        return this.scopeOf(command.task).cancel();
       case 'task_ended': {
         const { callbacks, updates } = this.task(command.task);
         const reason = this.record.tasks[command.task]?.reason ?? '';
@@ -265,9 +280,12 @@ class Run {
     }
   }
 
-  /** True once the history leaves no room to start more; waiting for a person takes none. */
+  /**
+   * True once the history leaves no room to start more; waiting for a person takes none. A run that is
+   * being ended finds room for its teardowns: only the execution that was cancelled can close as such.
+   */
   private isFull(task: string): boolean {
-    if (this.task(task).target.kind === 'approval') return false;
+    if (this.task(task).target.kind === 'approval' || this.record.ending !== null) return false;
     const { historyLength, historySize, continueAsNewSuggested } = workflowInfo();
     this.parked ||=
       this.working === 0
@@ -283,14 +301,19 @@ class Run {
    * that is what costs.
    */
   private begin(task: string, start: () => void): void {
+    const scope = this.scopeOf(task);
+    if (CancellationScope.current() === scope) start();
+    else void scope.run(() => Promise.resolve(start()));
+  }
+
+  private scopeOf(task: string): CancellationScope {
     let scope = this.scopes.get(task);
     if (scope === undefined) {
       // not a child of the scope in which its upstream task ended, which may be a cancelled one
       scope = new CancellationScope({ cancellable: true, parent: this.root });
       this.scopes.set(task, scope);
     }
-    if (CancellationScope.current() === scope) start();
-    else void scope.run(() => Promise.resolve(start()));
+    return scope;
   }
 
   private startOne(key: InstanceKey): void {
@@ -314,7 +337,7 @@ class Run {
     void work.then(ended);
   }
 
-  private async startBatch(batch: Extract<Command, { kind: 'start_batch' }>): Promise<void> {
+  private async startBatch(batch: Extract<StartCommand, { kind: 'start_batch' }>): Promise<void> {
     const { first, count, width } = batch;
     const items = this.record.tasks[batch.task]!.instances.slice(first, first + count); // as above
     this.working += 1;
@@ -417,9 +440,10 @@ class Run {
     const { temporalRunId } = this.identity;
     const about = { dag: this.plan.dag, dagRunId, partition, temporalRunId, state, reason };
     const notice: Notice = { ...about, ...(task !== undefined && { task }), atMs: Date.now() };
-    for (const [index, { on, notify }] of callbacks.entries()) {
-      if (!(on as readonly string[]).includes(state)) continue;
-      this.tell(() => engine.notify({ notify, notice, key: `${task ?? ''}/${state}/${index}` }));
+    for (const [index, callback] of callbacks.entries()) {
+      if (!(callback.on as readonly string[]).includes(state)) continue;
+      const key = `${task ?? ''}/${state}/${index}`;
+      this.tell(() => notify({ notify: callback.notify, notice, key }));
     }
   }
 
@@ -429,13 +453,16 @@ class Run {
     return engine.publishAssets({ assets, partition, dagRunId, temporalRunId, task });
   }
 
-  /** Tells the outside; the run ends after that, but not otherwise because it failed. */
+  /**
+   * Tells the outside, also of a task that has been cancelled; the run ends after that, but not
+   * otherwise because it failed.
+   */
   private tell(work: () => Promise<unknown>): void {
     this.telling += 1;
     const done = (): void => {
       this.telling -= 1;
     };
-    void work().then(done, done);
+    void this.root.run(work).then(done, done);
   }
 
   private task(id: string): PlanTask {

@@ -1,4 +1,5 @@
 /** One run with all its tasks, the same for open and closed runs and for those that Temporal has forgotten. */
+import type { WorkflowHandle } from '@temporalio/client';
 import type { RunView, TaskView } from '../../contracts/engine.js';
 import { RUN_QUERY } from '../../contracts/engine.js';
 import type { JsonObject } from '../../contracts/json.js';
@@ -16,6 +17,8 @@ export interface RunReport {
   readonly temporalRunId: string;
   readonly state: string;
   readonly paused: boolean;
+  /** Why a run that has no tasks to show failed: it could not begin, or is written in code. */
+  readonly reason: string;
   /** Empty where the run has not resolved its plan, and for a workflow that is written in code. */
   readonly planHash: string;
   readonly partition: string;
@@ -72,6 +75,7 @@ async function showRecorded(
   const view = runView(plan, run.record, run.rerunOf ?? null);
   return report(view, {
     temporalRunId,
+    reason: '',
     finishedMs: run.finishedMs,
     tries: (task) => tries[task] ?? 0,
   });
@@ -113,12 +117,25 @@ async function showLive(
     { ...(view ?? unseen), state },
     {
       temporalRunId,
+      reason: view === undefined && state === 'failed' ? await failureOf(handle) : '',
       finishedMs: description.closeTime?.getTime() ?? null,
       tries: (task, { total, startedMs }) =>
         // what is no activity is tried once, and a task that was kept was not tried in this run
         triesOfTask(tries, task) ?? ((startedMs ?? -1) >= begunMs ? total : 0),
     },
   );
+}
+
+/** What a closed workflow failed of, in the words of the innermost cause. */
+async function failureOf(handle: WorkflowHandle): Promise<string> {
+  try {
+    await handle.result();
+    return '';
+  } catch (error) {
+    let cause: unknown = error;
+    while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+    return cause instanceof Error ? cause.message : String(cause);
+  }
 }
 
 /** Tries of all instances; undefined for a task that is no activity. */
@@ -132,6 +149,7 @@ function report(
   view: RunView,
   run: {
     readonly temporalRunId: string;
+    readonly reason: string;
     readonly finishedMs: number | null;
     readonly tries: (task: string, view: TaskView) => number;
   },
@@ -140,6 +158,7 @@ function report(
   return {
     ...header,
     temporalRunId: run.temporalRunId,
+    reason: run.reason,
     rerunOf,
     startedAt: isoTime(startedMs),
     finishedAt: run.finishedMs === null ? null : isoTime(run.finishedMs),

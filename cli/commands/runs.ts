@@ -60,9 +60,11 @@ export function runsCommand(): Command {
   command
     .command('cancel <run>')
     .description('ask a run to stop; what runs is ended within seconds, nothing more starts')
-    .action(async (run: string) => {
+    .option('--json', 'as JSON', false)
+    .action(async (run: string, { json }: { json: boolean }) => {
       await withTemporal(currentHome(), (client) => cancelRun(client, run));
-      process.stdout.write(`${run} is being cancelled\n`);
+      if (json) printJson({ dagRunId: run, state: 'cancelling' });
+      else process.stdout.write(`${run} is being cancelled\n`);
     });
   command
     .command('pause <run>')
@@ -98,6 +100,7 @@ function tellPaused({ dagRunId, paused, tasks }: RunView, json: boolean): void {
 function runText(run: RunReport): string {
   const lines: readonly (readonly [string, string])[] = [
     ['state', run.paused ? `${run.state}, paused` : run.state],
+    ['reason', run.reason],
     ['run', run.temporalRunId],
     ['rerun of', run.rerunOf ?? ''],
     ['partition', run.partition],

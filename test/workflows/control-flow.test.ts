@@ -95,11 +95,31 @@ const declare = (webhook: string) => {
   const limited = dag('limited', { params: {}, timeoutMs: 300 }, (d) =>
     d.task('slow', act.noop, { input: { value: WAITS } }),
   );
+  const watched = dag(
+    'watched',
+    {
+      params: {},
+      callbacks: [{ on: ['cancelled'], notify: { kind: 'webhook', url: webhook } }],
+    },
+    (d) =>
+      d.task('work', act.noop, {
+        input: { value: WAITS },
+        callbacks: [{ on: ['failed'], notify: { kind: 'webhook', url: webhook } }],
+      }),
+  );
+  const deaf = dag(
+    'deaf',
+    {
+      params: {},
+      callbacks: [{ on: ['success'], notify: { kind: 'command', command: ['false'] } }],
+    },
+    (d) => d.task('work', act.noop, { input: { value: 1 } }),
+  );
   const skipping = dag('skipping', { params: {} }, (d) => {
     const skipped = d.task('skipped', act.noop, { input: { value: SKIPS } });
     return d.task('after', act.noop, { input: { value: 1 }, after: [skipped] });
   });
-  return [routed, gated, asked, patient, cleaned, told, chained, limited, skipping];
+  return [routed, gated, asked, patient, cleaned, told, chained, limited, watched, deaf, skipping];
 };
 
 beforeAll(async () => {
@@ -241,6 +261,23 @@ test('a callback tells each transition once, again while the receiver refuses it
   ]);
   expect(new Set(notices.map(({ key }) => key)).size).toBe(4);
 });
+
+test('a callback tells of a cancelled run and of what the cancel ended', async () => {
+  notices.length = 0;
+  const handle = await engine.start('watched', 'watched/1');
+  await stateIs(handle, 'work', 'running');
+  await handle.cancel();
+  await expect(handle.result()).rejects.toThrow();
+  expect(notices.map(({ notice: { task, state } }) => [task, state]).sort()).toEqual([
+    [undefined, 'cancelled'],
+    ['work', 'failed'],
+  ]);
+});
+
+test('a run ends without a callback that nobody takes', async () => {
+  const handle = await engine.start('deaf', 'deaf/1');
+  expect(await handle.result()).toEqual({ value: 1 });
+}, 30_000);
 
 test('a paused run starts nothing more until it is resumed', async () => {
   const handle = await engine.start('patient', 'patient/2');

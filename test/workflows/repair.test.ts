@@ -350,6 +350,16 @@ describe('a mark', () => {
   });
 });
 
+test('a run that could not begin says why', async () => {
+  const handle = await engine.start('chain', 'chain/unknown', { params: { nothing: 1 } });
+  await expect(handle.result()).rejects.toThrow();
+  expect(await showRun(sources, 'chain/unknown')).toMatchObject({
+    state: 'failed',
+    reason: expect.stringContaining('DAG_BAD_PARAM chain: ') as string,
+    tasks: [],
+  });
+});
+
 test('a paused run starts nothing more until it is resumed', async () => {
   const { client } = engine.server;
   let release = (): void => undefined;
