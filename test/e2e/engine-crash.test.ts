@@ -116,10 +116,10 @@ beforeAll(async () => {
   });
 }, 90_000);
 afterAll(async () => {
-  await client.connection.close();
+  await home.remove();
   receiver.closeAllConnections();
   receiver.close();
-  await home.remove();
+  await client.connection.close();
 });
 
 test('runs of every kind are under way when the worker is killed', async () => {
