@@ -18,7 +18,7 @@ import { activityCatalogue } from '../dist/activities/catalogue.js';
 import { compiledPlans } from '../dist/activities/compiled-plans.js';
 import { installation } from '../dist/activities/installation.js';
 import { planStore } from '../dist/activities/plan-store.js';
-import { APPROVE_UPDATE } from '../dist/contracts/engine.js';
+import { APPROVE_UPDATE, RUN_QUERY } from '../dist/contracts/engine.js';
 import { homeLayout } from '../dist/contracts/home.js';
 import { SEARCH_ATTRIBUTES } from '../dist/contracts/queues.js';
 import { compileAll } from '../dist/dag/compile.js';
@@ -170,11 +170,18 @@ async function runEach(client) {
     runs.push(await client.workflow.start(plan.dag, { ...options, args }));
   }
   const approval = client.workflow.getHandle('approval/1');
+  while ((await stateOf(approval, 'first')) !== 'running') await sleep(100);
   await approval.executeUpdate(APPROVE_UPDATE, {
     args: [{ task: 'first', option: 'yes', by: 'alice' }],
   });
   await Promise.all(runs.map((run) => run.result().catch(() => undefined))); // one is to fail
   sentinel('runs', 'rerun', 'branched/1', '--from', 'left', '--wait');
+}
+
+/** Undefined until the run has its plan, for it knows no queries before. */
+async function stateOf(run, task) {
+  const { tasks = [] } = await run.query(RUN_QUERY).catch(() => ({}));
+  return tasks.find((one) => one.task === task)?.state;
 }
 
 /** Runs a command on the home; returns what it prints. */

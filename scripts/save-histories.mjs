@@ -13,6 +13,14 @@ import proto from '@temporalio/proto';
 import { homeLayout } from '../dist/contracts/home.js';
 import { dataConverter } from '../dist/payloads/payload-codec.js';
 
+const BOOKKEEPING = [
+  'identity',
+  'meteringMetadata',
+  'requestId',
+  'stackTrace',
+  'taskId',
+  'workerVersion',
+];
 const { History } = proto.temporal.api.history.v1;
 const home = resolve(process.env.SENTINEL_HOME ?? '.sentinel');
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -44,9 +52,9 @@ for (const [kind, { workflowId, history }] of longest) {
     bytes: String,
   });
   // a history leaves its workflow id out, from which a run takes its partition
-  const events = plain.events.map((event) => JSON.stringify(event)).join(',\n');
+  const events = plain.events.map((event) => JSON.stringify(event, withoutBookkeeping)).join(',\n');
   const text = `{"workflowId":${JSON.stringify(workflowId)},"events":[\n${events}\n]}\n`
-    // who polled is no part of what happened, and it names the machine (sticky queues do too)
+    // the name of a worker's own queue has its pid and host
     .replaceAll(/"\d+@[^"]*"/g, '"worker"');
   writeFileSync(join(target, `${kind}.json`), text);
   process.stdout.write(`${kind}: ${workflowId}, ${history.events.length} events\n`);
@@ -58,10 +66,16 @@ function addressOf(folder) {
   return `127.0.0.1:${ports.grpc}`;
 }
 
+/** What servers and workers note for themselves takes a third of a history, and names machine and paths. */
+function withoutBookkeeping(key, value) {
+  return BOOKKEEPING.includes(key) ? undefined : value;
+}
+
 /** Name of the file. */
 function kindOf(type, { events: [first] }) {
   const { input, continuedExecutionRunId } = first.workflowExecutionStartedEventAttributes;
-  const [argument] = (input?.payloads ?? []).map(({ data }) => JSON.parse(Buffer.from(data)));
+  const [payload] = input?.payloads ?? [];
+  const argument = payload?.data?.length > 0 ? JSON.parse(Buffer.from(payload.data)) : undefined;
   if (continuedExecutionRunId) return `${type}-continued`;
   return argument?.rerun === undefined ? type : `${type}-rerun`;
 }
