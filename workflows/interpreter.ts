@@ -99,9 +99,6 @@ const TOO_LONG_HISTORY = 10_000;
 /** The same in bytes, for few events that carry much. The server ends a history at 50 MB. */
 const TOO_LARGE_HISTORY = 20_000_000;
 
-/** Runs of 0.3.0 look at the number of events only. */
-const PARKED_BY_BYTES = 'parked-by-bytes';
-
 /**
  * Runs the DAG that the workflow type names. Returns the plan's output.
  *
@@ -286,13 +283,11 @@ class Run {
    */
   private isFull(task: string): boolean {
     if (this.task(task).target.kind === 'approval' || this.record.ending !== null) return false;
+    if (this.parked.length > 0) return true;
     const { historyLength, historySize, continueAsNewSuggested } = workflowInfo();
-    this.parked ||=
-      this.working === 0
-        ? continueAsNewSuggested
-        : historyLength > TOO_LONG_HISTORY ||
-          (historySize > TOO_LARGE_HISTORY && patched(PARKED_BY_BYTES));
-    return this.parked;
+    return this.working === 0
+      ? continueAsNewSuggested
+      : historyLength > TOO_LONG_HISTORY || historySize > TOO_LARGE_HISTORY;
   }
 
   /**
