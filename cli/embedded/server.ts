@@ -27,6 +27,8 @@ export interface ServerSpec {
   readonly command: string;
   readonly args: (ports: { readonly [use: string]: number }) => readonly string[];
   readonly env?: { readonly [name: string]: string };
+  /** Comes before each start of the process, also before another one on other ports. @default nothing */
+  readonly beforeStart?: () => Promise<void>;
   /** True once the server answers. */
   readonly isReady: (ports: { readonly [use: string]: number }) => Promise<boolean>;
   /** @default 60_000 */
@@ -71,6 +73,7 @@ async function startOnPorts(
   const holders = (): string[] =>
     Object.values(ports).map((port) => portHolder(layout.home, spec.name, port));
   const logFile = join(layout.logs, `${spec.name}.log`);
+  await spec.beforeStart?.();
   const record = await spawnServer(layout, spec, ports, logFile);
   const deadline = Date.now() + (spec.startTimeoutMs ?? 60_000);
   for (;;) {

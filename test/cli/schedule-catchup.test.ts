@@ -29,7 +29,9 @@ test('ticks that a killed server has missed are made up for, and wait until trig
   const killedMs = Date.now();
   await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(killedMs + 5_000), PATIENT);
 
-  const second = await startTemporal(layout, installation.temporal, first.record.ports);
+  const second = await startTemporal(layout, installation.temporal, {
+    samePorts: first.record.ports,
+  });
   const startedMs = Date.now();
   await withClient(second.address, async (client) => {
     await vi.waitFor(async () => {
