@@ -2,7 +2,7 @@
  * The log of one try of a task, a file of its own: where it started, how far it came, what its compute child
  * wrote, how it ended. It is kept when Temporal forgets the run.
  */
-import { createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
+import { appendFileSync, createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { activityInfo, Context, CancelledFailure } from '@temporalio/activity';
@@ -78,42 +78,56 @@ interface OpenLog extends TaskLog {
   close(): Promise<void>;
 }
 
-/** A try of a mapped task that ends within this time, with no more to say than that, leaves no file. */
-const SILENT_MS = 1_000;
+/** A try that is out for longer, or whose child writes, has a file that can be followed. */
+const QUIET_MS = 1_000;
 
 /**
- * A log that cannot be written is told of once, in the worker's own, and fails no task. A map may have
- * 20,000 short tries that have nothing to say; their times and tries stand in `task_runs`.
+ * A log that cannot be written is told of once, in the worker's own, and fails no task. A short try writes
+ * its file in one go at its end; one of a mapped task that had nothing to say writes none, for a map may
+ * have 20,000 of them, and their times and tries stand in `task_runs`.
  */
 function openLog(file: string, { ofMap }: { ofMap: boolean }): OpenLog {
   const tell = (error: unknown): void => console.error(`no log of a task: ${String(error)}`);
   const waiting: string[] = [];
   let stream: WriteStream | undefined;
-  const open = (): void => {
+  let worthIt = !ofMap;
+  const follow = (): void => {
     if (stream !== undefined) return;
+    worthIt = true;
+    makeFolder();
+    stream = createWriteStream(file, { flags: 'a' });
+    stream.once('error', tell);
+    stream.write(waiting.splice(0).join(''));
+  };
+  const makeFolder = (): void => {
     try {
       mkdirSync(dirname(file), { recursive: true });
     } catch (error) {
       tell(error);
     }
-    stream = createWriteStream(file, { flags: 'a' });
-    stream.once('error', tell);
-    waiting.forEach((entry) => stream?.write(entry));
   };
-  const timer = setTimeout(open, SILENT_MS);
-  if (!ofMap) open();
+  const timer = setTimeout(follow, QUIET_MS);
   return {
     write(level, text) {
       const entry = logEntry(new Date(), level, text);
       if (stream === undefined) waiting.push(entry);
       else if (stream.writable) stream.write(entry);
-      if (level !== 'task') open();
+      if (level !== 'task') worthIt = true;
+      if (level === 'out' || level === 'err') follow();
     },
     async close() {
       clearTimeout(timer);
-      if (stream === undefined) return;
-      stream.end();
-      await finished(stream).catch(() => undefined); // told of already
+      if (stream !== undefined) {
+        stream.end();
+        await finished(stream).catch(() => undefined); // told of already
+      } else if (worthIt) {
+        makeFolder();
+        try {
+          appendFileSync(file, waiting.join(''));
+        } catch (error) {
+          tell(error);
+        }
+      }
     },
   };
 }
