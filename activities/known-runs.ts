@@ -7,6 +7,8 @@ import type { KnownRun } from '../dag/backfill.js';
 import { quote } from '../feature-store/duckdb.js';
 import { RUNS } from '../feature-store/engine-tables.js';
 import { queryIfPresent } from '../feature-store/query-tables.js';
+import { localBlobStore } from '../payloads/blob-store.js';
+import { resolveJson } from '../payloads/reference.js';
 
 /** A closed run as our tables have it. */
 export interface RecordedRun {
@@ -104,8 +106,11 @@ async function recordedRuns(layout: HomeLayout, dag: string): Promise<RecordedRu
        plan_hash AS "planHash", code_version AS "codeVersion", params, epoch_ms(started_at) AS "startedMs", epoch_ms(finished_at) AS "finishedMs"
      FROM runs WHERE dag = ${quote(dag)} ORDER BY started_at`,
   );
-  return rows.map((row) => ({
-    ...(row as unknown as RecordedRun), // the columns just selected
-    params: JSON.parse(String(row['params'])) as JsonObject, // written by `record`
-  }));
+  const store = localBlobStore(layout.payloads);
+  return Promise.all(
+    rows.map(async (row) => ({
+      ...(row as unknown as RecordedRun), // the columns just selected
+      params: (await resolveJson(store, String(row['params']))) as JsonObject, // written by `record`
+    })),
+  );
 }
