@@ -1,45 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { dagsCommand } from '../../cli/commands/dags.js';
 import { runsCommand } from '../../cli/commands/runs.js';
-import { homeLayout } from '../../contracts/home.js';
 import { runCommand } from '../cli/run-command.js';
-import { startEngine, type EngineEnvironment } from './engine-environment.js';
-
-const ARCHIVE = fileURLToPath(new URL('../homes/v0.3.0.tar.zst', import.meta.url));
-const canUnpack = ['/usr/bin/zstd', '/usr/local/bin/zstd', '/opt/homebrew/bin/zstd'].some(
-  existsSync,
-);
-
-interface Shown {
-  readonly state: string;
-  readonly rerunOf: string | null;
-  readonly temporalRunId: string;
-  readonly tasks: readonly { task: string; state: string; tries: number; note: string }[];
-}
+import { canUnpack, servePackedHome, shown } from './packed-home.js';
 
 describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installed)', () => {
-  let folder: string;
-  let engine: EngineEnvironment;
-
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'sentinel-home-030-'));
-    execFileSync('tar', ['--zstd', '-xf', ARCHIVE, '-C', folder]);
-    const layout = homeLayout(join(folder, 'home'));
-    engine = await startEngine({ layout, dags: [], noop: async ({ value }) => ({ value }) });
-    vi.stubEnv('SENTINEL_HOME', layout.home);
-    vi.stubEnv('TEMPORAL_ADDRESS', engine.server.address);
-  }, 60_000);
-  afterAll(async () => {
-    vi.unstubAllEnvs();
-    await engine.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  const home = servePackedHome('v0.3.0');
 
   test('lists and shows its runs', async () => {
     const runs = (await runCommand(runsCommand, 'list', '--json')) as { run: string }[];
@@ -50,10 +16,10 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
       'train/2022-W27',
       'weekly/2022-W27',
     ]);
-    const weekly = (await runCommand(runsCommand, 'show', 'weekly/2022-W27', '--json')) as Shown;
+    const weekly = await shown('weekly/2022-W27');
     expect(weekly).toMatchObject({ state: 'success', rerunOf: null });
     expect(weekly.tasks.find(({ task }) => task === 'parse')).toMatchObject({ tries: 6 });
-    const monitor = (await runCommand(runsCommand, 'show', 'monitor/2022-W27', '--json')) as Shown;
+    const monitor = await shown('monitor/2022-W27');
     expect(monitor.tasks.at(-1)).toMatchObject({ task: 'await_decision', state: 'skipped' });
   });
 
@@ -67,7 +33,7 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
   });
 
   test('goes on from a run on its own plan, and tells of both afterwards', async () => {
-    const before = (await runCommand(runsCommand, 'show', 'weekly/2022-W27', '--json')) as Shown;
+    const before = await shown('weekly/2022-W27');
     const args = ['weekly/2022-W27', '--from', 'find_stale_weeks', '--only', '--wait', '--json'];
     const rerun = (await runCommand(runsCommand, 'rerun', ...args)) as { temporalRunId: string };
     expect(rerun).toMatchObject({
@@ -76,7 +42,7 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
       diff: null,
       tasks: ['find_stale_weeks'],
     });
-    const after = (await runCommand(runsCommand, 'show', 'weekly/2022-W27', '--json')) as Shown;
+    const after = await shown('weekly/2022-W27');
     expect(after).toMatchObject({
       temporalRunId: rerun.temporalRunId,
       rerunOf: before.temporalRunId,
@@ -115,7 +81,7 @@ describe.skipIf(!canUnpack)('a home of 0.3.0 (skipped where zstd is not installe
   });
 
   test("pauses a DAG's schedule with a person's note, and lets it go on", async () => {
-    const { client } = engine.server;
+    const { client } = home.engine().server;
     await expect(runCommand(dagsCommand, 'pause', 'weekly')).rejects.toMatchObject({
       code: 'DAG_NOT_SCHEDULED',
     });
