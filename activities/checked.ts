@@ -5,9 +5,10 @@
 import { activityInfo, ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import type { z } from 'zod';
 import { ERROR_CODES, errorOf, PipelineError } from '../contracts/errors.js';
-import type { RetryByCode, TaskContext } from '../contracts/engine.js';
+import type { RetryRule, TaskContext } from '../contracts/engine.js';
 import { jsonPath, showJson } from '../contracts/json.js';
 import { taskContracts, type TaskName, type Tasks } from '../contracts/schemas/tasks.js';
+import { retryDelayMs, triesFor } from '../dag/retry.js';
 import { contractHash } from './catalogue.js';
 import { withHeartbeats } from './heartbeats.js';
 
@@ -112,20 +113,18 @@ function expectedBy(issue: z.core.$ZodIssue): string {
  *
  * @see https://docs.temporal.io/retry-policies: `nextRetryDelay` overrides the policy's interval
  */
-function withNextTry(failure: unknown, retry: RetryByCode | undefined): unknown {
+function withNextTry(failure: unknown, retry: RetryRule | undefined): unknown {
   if (retry === undefined || failure instanceof CancelledFailure) return failure;
   const known = failure instanceof ApplicationFailure ? failure : undefined;
   const code = known?.type ?? 'INTERNAL';
   const { attempt } = activityInfo();
   const message = failure instanceof Error ? failure.message : String(failure);
-  const tries = retry.attemptsByCode[code] ?? retry.maximumAttempts;
-  const wait = retry.initialIntervalMs * retry.backoffCoefficient ** (attempt - 1);
-  const factor = 1 + retry.jitter * (2 * Math.random() - 1);
+  const tries = triesFor(retry, code);
   return ApplicationFailure.create({
     message,
     type: code,
     nonRetryable: (known?.nonRetryable ?? false) || (tries > 0 && attempt >= tries),
-    nextRetryDelay: Math.round(Math.min(wait, retry.maximumIntervalMs) * factor),
+    nextRetryDelay: retryDelayMs(retry, attempt, Math.random()),
     details: known?.details ?? [],
     ...(failure instanceof Error && { cause: failure }),
   });

@@ -41,16 +41,21 @@ export interface TaskContext {
   /** Temporal's id of the run's first execution: it stays when the run continues as new. */
   readonly temporalRunId: string;
   /** Present where an error's code or chance decides on the next try. */
-  readonly retry?: RetryByCode;
+  readonly retry?: RetryRule;
 }
 
-/** What a failed try needs to know to say when, and whether, the next one comes. */
-export interface RetryByCode {
+/** When a failed try is repeated. */
+export interface RetryRule {
+  /** Tries in all, the first included. @minimum 1 */
   readonly maximumAttempts: number;
+  /** Wait before the second try. */
   readonly initialIntervalMs: number;
+  /** Each wait is this times the one before. @minimum 1 */
   readonly backoffCoefficient: number;
   readonly maximumIntervalMs: number;
+  /** Each wait is multiplied by a random factor of 1 - jitter to 1 + jitter. @minimum 0 @maximum 1 */
   readonly jitter: number;
+  /** Tries in all for an error of this code, in place of `maximumAttempts`; 1 never repeats it. */
   readonly attemptsByCode: { readonly [code: string]: number };
 }
 

@@ -5,6 +5,5 @@ export const INTERNAL_WORKFLOWS: readonly string[] = [
   'backfill-dry-run',
   'lifecycle',
   'map-batch',
-  'record-run',
   'schedule-tick',
 ];

@@ -2,6 +2,7 @@
  * A plan: the shape of a DAG as canonical JSON. Its hash is its version. A run keeps to the plan it
  * started with, so editing a DAG never touches a run that is under way.
  */
+import type { RetryRule } from '../contracts/engine.js';
 import type { Json, JsonObject } from '../contracts/json.js';
 import type { Queue } from '../contracts/queues.js';
 import type { TriggerRule } from '../contracts/states.js';
@@ -113,20 +114,7 @@ export interface ApprovalTarget {
   readonly onExpiry: string | null;
 }
 
-/** When a failed try is repeated. */
-export interface RetryRule {
-  /** Tries in all, the first included. @minimum 1 */
-  readonly maximumAttempts: number;
-  /** Wait before the second try. */
-  readonly initialIntervalMs: number;
-  /** Each wait is this times the one before. @minimum 1 */
-  readonly backoffCoefficient: number;
-  readonly maximumIntervalMs: number;
-  /** Each wait is multiplied by a random factor of 1 - jitter to 1 + jitter. @minimum 0 @maximum 1 */
-  readonly jitter: number;
-  /** Tries in all for an error of this code, in place of `maximumAttempts`; 1 never repeats it. */
-  readonly attemptsByCode: { readonly [code: string]: number };
-}
+export type { RetryRule };
 
 /** What is told to the outside, once, when a task or the run comes to one of these states. */
 export interface Callback {

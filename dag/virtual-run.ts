@@ -4,6 +4,7 @@
  */
 import type { Json, JsonObject } from '../contracts/json.js';
 import { seededRandom, type SeededRandom } from '../contracts/seeded-random.js';
+import { retryDelayMs, triesFor } from './retry.js';
 import { LATEST } from './declare.js';
 import { BATCH_SIZE, fold, type Command, type RunEvent } from './fold.js';
 import { graphOf } from './graph.js';
@@ -80,7 +81,10 @@ class VirtualWorld {
   private readonly counter: { started: number };
   private readonly prefix: string;
   private readonly queue: Entry[] = [];
-  private readonly out = new Map<string, { readonly lose: () => void }>();
+  private readonly out = new Map<
+    string,
+    { readonly key: InstanceKey; readonly lose: () => void }
+  >();
   private readonly tries: Record<string, number> = {};
   private readonly timeline: TimelineEntry[] = [];
 
@@ -212,6 +216,7 @@ class VirtualWorld {
     this.note(attempt === 1 ? `${name} starts` : `${name} starts its try ${attempt}`);
     let lost = false;
     this.out.set(name, {
+      key,
       lose: () => {
         lost = true;
         this.out.delete(name);
@@ -239,9 +244,8 @@ class VirtualWorld {
     this.note('the worker is killed');
     const error = { code: 'TASK_TIMEOUT', message: 'its worker died' };
     const lost = [...this.out.entries()];
-    for (const [name, { lose }] of lost) {
+    for (const [name, { key, lose }] of lost) {
       lose();
-      const key = this.keyOf(name);
       const { target } = this.task(key);
       if (target.kind !== 'activity') continue;
       const attempt = this.tries[name] ?? 1;
@@ -259,15 +263,11 @@ class VirtualWorld {
     random: SeededRandom,
   ): void {
     if (this.record.tasks[key.task]?.instances[key.index]?.state !== 'running') return;
-    const attempts = retry.attemptsByCode[error.code] ?? retry.maximumAttempts;
-    if (attempt >= attempts) return this.end(key, { state: 'failed', error });
-    const waitMs = Math.min(
-      retry.initialIntervalMs * retry.backoffCoefficient ** (attempt - 1),
-      retry.maximumIntervalMs,
-    );
-    const factor = 1 + retry.jitter * (2 * random.uniform() - 1);
+    if (attempt >= triesFor(retry, error.code)) return this.end(key, { state: 'failed', error });
     this.note(`${this.nameOf(key)} failed: ${error.code} ${error.message}`);
-    this.later(Math.round(waitMs * factor), () => this.try(key, retry, attempt + 1));
+    this.later(retryDelayMs(retry, attempt, random.uniform()), () =>
+      this.try(key, retry, attempt + 1),
+    );
   }
 
   private end(key: InstanceKey, end: InstanceEnd): void {
@@ -301,11 +301,6 @@ class VirtualWorld {
 
   private nameOf(key: InstanceKey): string {
     return instanceName(this.task(key), key.index);
-  }
-
-  private keyOf(name: string): InstanceKey {
-    const [, task = name, index = '0'] = /^(.*)\[(\d+)\]$/.exec(name) ?? [];
-    return { task, index: Number(index) };
   }
 }
 
