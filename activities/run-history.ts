@@ -1,6 +1,6 @@
 /** Closed runs in our own tables: Temporal forgets them, we do not. */
 import { join } from 'node:path';
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { dagRunId, type ClosedRun } from '../contracts/engine.js';
 import type { HomeLayout } from '../contracts/home.js';
 import type { RunRecord, TaskRecord } from '../dag/run-record.js';
@@ -11,6 +11,7 @@ import { queryIfPresent } from '../feature-store/query-tables.js';
 import { localBlobStore, type BlobStore } from '../payloads/blob-store.js';
 import { shortenJson } from '../payloads/reference.js';
 import { closedRuns } from './runs/closed-runs.js';
+import { describeExecution } from './runs/describe-execution.js';
 import { triesOfRun } from './runs/run-tries.js';
 
 /** A closed run, and which execution it was. */
@@ -74,7 +75,8 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
     },
 
     async hasSucceeded(dag, partition) {
-      if ((await lastStatus(temporal, dagRunId(dag, partition))) === 'COMPLETED') return true;
+      const handle = temporal.workflow.getHandle(dagRunId(dag, partition));
+      if ((await describeExecution(handle))?.status.name === 'COMPLETED') return true;
       const rows = await queryIfPresent(
         layout.tables,
         RUNS.name,
@@ -88,16 +90,6 @@ export function runHistory(layout: HomeLayout, temporal: Client): RunHistory {
       return run.record.tasks;
     },
   };
-}
-
-/** Temporal's word for the newest execution under an id, undefined when it knows none any more. */
-async function lastStatus(temporal: Client, workflowId: string): Promise<string | undefined> {
-  try {
-    return (await temporal.workflow.getHandle(workflowId).describe()).status.name;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
 }
 
 type Row = Readonly<Record<string, AppendValue>>;

@@ -3,12 +3,12 @@ import {
   ServiceError,
   WorkflowFailedError,
   WorkflowIdConflictPolicy,
-  WorkflowNotFoundError,
   type Client,
   type WorkflowHandle,
 } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BACKFILL_QUERY, type BackfillRequest, type BackfillView } from '../contracts/backfill.js';
+import { describeExecution } from '../activities/runs/describe-execution.js';
 import { RUN_QUERY, type RunInput, type RunView } from '../contracts/engine.js';
 import { PipelineError } from '../contracts/errors.js';
 
@@ -154,11 +154,6 @@ export function runFailed(id: string, state: RunEnd): PipelineError {
 }
 
 async function isOpen(client: Client, workflowId: string): Promise<boolean> {
-  try {
-    const { status } = await client.workflow.getHandle(workflowId).describe();
-    return status.name === 'RUNNING';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
+  const description = await describeExecution(client.workflow.getHandle(workflowId));
+  return description?.status.name === 'RUNNING';
 }

@@ -7,6 +7,7 @@ import type { Json, JsonObject } from '../contracts/json.js';
 import type { RunState } from '../contracts/states.js';
 import { producersOf } from './decide-task.js';
 import { fold, type Step } from './fold.js';
+import { graphOf } from './graph.js';
 import type { Plan, PlanTask } from './plan.js';
 import { instanceName, newRun, type InstanceEnd, type InstanceKey } from './run-record.js';
 
@@ -60,6 +61,9 @@ export function runOutcomes(
   let record = start;
   let atMs = 1;
 
+  const graph = graphOf(plan);
+  const nameOf = ({ task, index }: InstanceKey): string => instanceName(graph.task(task), index);
+
   const take = (step: Step): void => {
     record = step.record;
     const started = step.commands.flatMap((command): InstanceKey[] => {
@@ -70,7 +74,7 @@ export function runOutcomes(
     });
     ready.push(...started);
     ready.sort((a, b) => (a.task < b.task ? -1 : a.task > b.task ? 1 : a.index - b.index));
-    if (started.length > 0) waves.push(started.map(nameOf(plan)).sort());
+    if (started.length > 0) waves.push(started.map(nameOf).sort());
   };
   take(fold(sketch, record, { kind: 'run_started', atMs }));
   while (ready.length > 0) {
@@ -86,7 +90,7 @@ export function runOutcomes(
     tasks: Object.fromEntries(tasks.map(([id, { state }]) => [id, state])),
     instances: Object.fromEntries(
       tasks
-        .filter(([id, { instances }]) => isMapped(plan, id) && instances.length > 0)
+        .filter(([id, { instances }]) => graph.task(id).map !== null && instances.length > 0)
         .map(([id, { instances }]) => [id, instances.map(({ state }) => state)]),
     ),
     reasons: Object.fromEntries(
@@ -117,8 +121,7 @@ function outputOf(plan: Plan, outcomes: { readonly [id: string]: TaskOutcome }, 
   const outcome = outcomes[id];
   if (typeof outcome === 'object' && 'choice' in outcome) return outcome.choice;
   if (typeof outcome === 'object' && 'condition' in outcome) return outcome.condition;
-  const task = plan.tasks.find((other) => other.id === id);
-  if (task?.shortCircuit != null) return true;
+  if (graphOf(plan).task(id).shortCircuit !== null) return true;
   let output: Json = {};
   for (const { length, path } of lengths(plan, outcomes, '$task', id)) {
     output = withList(output, path, length);
@@ -170,10 +173,10 @@ function withList(value: Json, path: readonly string[], length: number): Json {
 }
 
 function checkOutcomes(plan: Plan, outcomes: { readonly [id: string]: TaskOutcome }): void {
+  const graph = graphOf(plan);
   const faults = Object.entries(outcomes).flatMap(([id, outcome]): string[] => {
-    const task = plan.tasks.find((other) => other.id === id);
-    if (task === undefined) return [`no task "${id}"`];
-    const fault = faultOf(plan, task, outcome);
+    if (!graph.has(id)) return [`no task "${id}"`];
+    const fault = faultOf(plan, graph.task(id), outcome);
     return fault === undefined ? [] : [`"${id}" ${fault}`];
   });
   const unchosen = plan.tasks
@@ -210,15 +213,4 @@ function faultOf(plan: Plan, task: PlanTask, outcome: TaskOutcome): string | und
       : `maps over ${literal} elements and has ${outcome.map.length} outcomes`;
   }
   return undefined;
-}
-
-function isMapped(plan: Plan, id: string): boolean {
-  return plan.tasks.some((task) => task.id === id && task.map !== null);
-}
-
-function nameOf(plan: Plan): (key: InstanceKey) => string {
-  return ({ task, index }) => {
-    const of = plan.tasks.find(({ id }) => id === task);
-    return of === undefined ? task : instanceName(of, index);
-  };
 }

@@ -6,7 +6,7 @@ import type { Json, JsonObject } from '../contracts/json.js';
 import { seededRandom, type SeededRandom } from '../contracts/seeded-random.js';
 import { retryDelayMs, triesFor } from './retry.js';
 import { LATEST } from './declare.js';
-import { BATCH_SIZE, fold, type Command, type RunEvent } from './fold.js';
+import { fold, type Command, type RunEvent } from './fold.js';
 import { graphOf } from './graph.js';
 import type { Plan, PlanTask, RetryRule } from './plan.js';
 import {
@@ -122,7 +122,7 @@ class VirtualWorld {
       case 'start':
         return this.start(command.key);
       case 'start_batch':
-        for (let offset = 0; offset < Math.min(command.count, BATCH_SIZE); offset += 1) {
+        for (let offset = 0; offset < command.count; offset += 1) {
           this.start({ task: command.task, index: command.first + offset });
         }
         return;

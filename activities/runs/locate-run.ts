@@ -1,11 +1,11 @@
 /** Where a run stands: in Temporal while it is open, in our tables from then on, for a moment in neither. */
 import {
-  WorkflowNotFoundError,
   type Client,
   type WorkflowExecutionDescription,
   type WorkflowHandle,
 } from '@temporalio/client';
 import { PipelineError } from '../../contracts/errors.js';
+import { describeExecution } from './describe-execution.js';
 import type { ClosedRuns } from './closed-runs.js';
 
 /** What tells of runs; without Temporal, the closed ones. */
@@ -63,14 +63,10 @@ async function inTemporal(
 ): Promise<Exclude<LocatedRun, { kind: 'recorded' }> | undefined> {
   if (temporal === undefined) return undefined;
   const handle = temporal.workflow.getHandle(dagRunId, temporalRunId);
-  try {
-    const description = await handle.describe();
-    const kind = description.status.name === 'RUNNING' ? 'open' : 'unrecorded';
-    return { kind, temporalRunId: firstRunIdOf(description), handle, description };
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  const description = await describeExecution(handle);
+  if (description === undefined) return undefined;
+  const kind = description.status.name === 'RUNNING' ? 'open' : 'unrecorded';
+  return { kind, temporalRunId: firstRunIdOf(description), handle, description };
 }
 
 /** Temporal's id of the first execution: it stays when a run continues as new. */

@@ -1,10 +1,5 @@
 /** What a person can tell an open run: pause, go on, end, how a task ended, what an approval is answered. */
-import {
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  type Client,
-  type WorkflowHandle,
-} from '@temporalio/client';
+import { WorkflowUpdateFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import {
   APPROVE_UPDATE,
@@ -20,6 +15,7 @@ import { ERROR_CODES, PipelineError, type ErrorCode } from '../../contracts/erro
 import { INTERNAL_WORKFLOWS } from '../../contracts/internal-workflows.js';
 import { graphOf } from '../../dag/graph.js';
 import type { PlanStore } from '../plan-store.js';
+import { describeExecution } from './describe-execution.js';
 
 /** An answer that takes longer meets no worker. */
 const ANSWER_MS = 30_000;
@@ -42,10 +38,7 @@ export interface OpenApproval {
  */
 async function openRun(client: Client, dagRunId: string): Promise<WorkflowHandle> {
   const handle = client.workflow.getHandle(dagRunId);
-  const description = await handle.describe().catch((error: unknown) => {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  });
+  const description = await describeExecution(handle);
   if (description === undefined) throw notOpen(dagRunId, 'no open run has this id');
   const { status, type } = description;
   if (status.name !== 'RUNNING') throw notOpen(dagRunId, `the run ended as ${status.name}`);
