@@ -2,6 +2,7 @@
  * Closed runs on their way into the tables. Temporal's history is the record of a run; `runs` and
  * `task_runs` are made from it when the run is over, so that no run waits for them.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { CLOSED_RUN_QUERY } from '../contracts/closed-run.js';
 import type { ClosedRun } from '../contracts/engine.js';
@@ -27,6 +28,9 @@ export interface RunRecorder {
   settled(): Promise<void>;
 }
 
+/** The worker hears of an end before the server does, and tells it only when it is free. */
+const GATHER_MS = 20;
+
 /**
  * The recorder of one home.
  *
@@ -41,9 +45,10 @@ export function runRecorder(
   let waiting: ClosedExecution[] = [];
   let writing: Promise<void> | undefined;
 
-  /** Runs that close during a write are written next. */
+  /** Runs that close together are written together. */
   async function writeAll(): Promise<void> {
     while (waiting.length > 0) {
+      await sleep(GATHER_MS);
       const taken = waiting;
       waiting = [];
       await history.record(taken).catch((error: unknown) => sayNotRecorded(taken, error));

@@ -1,6 +1,6 @@
 /**
- * The log of one try of a task, a file of its own: where it started, how far it came, what its compute child
- * wrote, how it ended. It is kept when Temporal forgets the run.
+ * The log of a run, one file: of each try of each task where it started, how far it came, what its compute
+ * child wrote, how it ended. It is kept when Temporal forgets the run.
  */
 import { appendFileSync, createWriteStream, mkdirSync, type WriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -33,15 +33,19 @@ export function taskLog(context = Context.current()): TaskLog {
   return logs.get(context) ?? NO_LOG;
 }
 
-/** Folder of all logs of a run, absolute. */
-export function runLogFolder(
+/** Longest part of a run's id in a file name, which may have 255 characters. */
+const ID_CHARACTERS = 200;
+
+/** The file with the logs of a run, absolute; each entry says which try wrote it. */
+export function runLogFile(
   layout: HomeLayout,
   run: Pick<TaskContext, 'dagRunId' | 'temporalRunId'>,
 ): string {
-  return join(layout.runLogs, encodeURIComponent(run.dagRunId), run.temporalRunId);
+  const id = encodeURIComponent(run.dagRunId).slice(0, ID_CHARACTERS);
+  return join(layout.runLogs, `${id}.${run.temporalRunId}.log`);
 }
 
-/** The activities, each try of which writes a log below `layout.runLogs`. */
+/** The activities, each try of which writes into the log of its run below `layout.runLogs`. */
 export function withTaskLogs(
   layout: HomeLayout,
   activities: Readonly<Record<string, Activity>>,
@@ -54,8 +58,7 @@ export function withTaskLogs(
 function logged(layout: HomeLayout, name: string, activity: Activity): Activity {
   return async (input, run) => {
     const { activityId, attempt } = activityInfo();
-    const folder = join(runLogFolder(layout, run), activityId.replaceAll('/', '%2F'));
-    const log = openLog(join(folder, `${attempt}.log`), { ofMap: activityId.endsWith(']') });
+    const log = openLog(runLogFile(layout, run), `${activityId}#${attempt}`);
     logs.set(Context.current(), log);
     const startedMs = Date.now();
     const took = (): string => `${((Date.now() - startedMs) / 1_000).toFixed(1)} s`;
@@ -78,30 +81,26 @@ interface OpenLog extends TaskLog {
   close(): Promise<void>;
 }
 
-/** A try that is out for longer, or whose child writes, has a file that can be followed. */
+/** What a try has to say can be followed once it is out for longer, or its child writes. */
 const QUIET_MS = 1_000;
 
 /**
  * A log that cannot be written is told of once, in the worker's own, and fails no task. A short try writes
- * its file in one go at its end; one of a mapped task that had nothing to say writes none, for a map may
- * have 20,000 of them, and their times and tries stand in `task_runs`.
+ * all it has to say in one go at its end.
  */
-function openLog(file: string, { ofMap }: { ofMap: boolean }): OpenLog {
-  const tell = (error: unknown): void => console.error(`no log of a task: ${String(error)}`);
+function openLog(file: string, of: string): OpenLog {
+  const tell = (error: unknown): void => console.error(`no log of ${of}: ${String(error)}`);
   const waiting: string[] = [];
   let stream: WriteStream | undefined;
-  let worthIt = !ofMap;
   const follow = (): void => {
     if (stream !== undefined) return;
-    worthIt = true;
-    makeFolder();
+    flush();
     stream = createWriteStream(file, { flags: 'a' });
     stream.once('error', tell);
-    stream.write(waiting.splice(0).join(''));
   };
-  const makeFolder = (): void => {
+  const flush = (): void => {
     try {
-      mkdirSync(dirname(file), { recursive: true });
+      append(file, waiting.splice(0).join(''));
     } catch (error) {
       tell(error);
     }
@@ -109,46 +108,57 @@ function openLog(file: string, { ofMap }: { ofMap: boolean }): OpenLog {
   const timer = setTimeout(follow, QUIET_MS);
   return {
     write(level, text) {
-      const entry = logEntry(new Date(), level, text);
+      const entry = logEntry(new Date(), level, of, text);
       if (stream === undefined) waiting.push(entry);
       else if (stream.writable) stream.write(entry);
-      if (level !== 'task') worthIt = true;
       if (level === 'out' || level === 'err') follow();
     },
     async close() {
       clearTimeout(timer);
-      if (stream !== undefined) {
-        stream.end();
-        await finished(stream).catch(() => undefined); // told of already
-      } else if (worthIt) {
-        makeFolder();
-        try {
-          appendFileSync(file, waiting.join(''));
-        } catch (error) {
-          tell(error);
-        }
-      }
+      if (stream === undefined) return flush();
+      stream.end();
+      await finished(stream).catch(() => undefined); // told of already
     },
   };
 }
 
+/** Appends whole entries by one call, so that those of several processes do not mix. */
+function append(file: string, entries: string): void {
+  try {
+    appendFileSync(file, entries);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(file), { recursive: true });
+    appendFileSync(file, entries);
+  }
+}
+
 const LEVEL_WIDTH = Math.max(...LOG_LEVELS.map(({ length }) => length));
 
-/** `2022-06-06T10:00:00.123Z info     text`, further lines indented. */
-function logEntry(at: Date, level: LogLevel, text: string): string {
+/** `2022-06-06T10:00:00.123Z info     parse[3]#1 text`, further lines indented. */
+function logEntry(at: Date, level: LogLevel, of: string, text: string): string {
   const lines = text.trimEnd().replaceAll('\n', '\n  ');
-  return `${at.toISOString()} ${level.padEnd(LEVEL_WIDTH)} ${lines}\n`;
+  return `${at.toISOString()} ${level.padEnd(LEVEL_WIDTH)} ${of} ${lines}\n`;
 }
 
-/** The first line of an entry, read back; undefined for its further lines. */
-export function parseLogEntry(
-  line: string,
-): { readonly atMs: number; readonly level: string; readonly text: string } | undefined {
-  const [, at, level = '', text = ''] = ENTRY.exec(line) ?? [];
-  return at === undefined ? undefined : { atMs: Date.parse(at), level: level.trim(), text };
+/** The first line of an entry, read back. */
+export interface LogEntry {
+  readonly atMs: number;
+  readonly level: string;
+  /** With the index of a mapped task: `parse[3]`. */
+  readonly task: string;
+  readonly try: number;
+  readonly text: string;
 }
 
-const ENTRY = new RegExp(`^(\\d{4}-\\d\\d-\\d\\dT\\S+Z) (.{${LEVEL_WIDTH}}) ?(.*)$`);
+/** Undefined for the further lines of an entry. */
+export function parseLogEntry(line: string): LogEntry | undefined {
+  const [, at, level = '', task = '', attempt, text = ''] = ENTRY.exec(line) ?? [];
+  if (at === undefined) return undefined;
+  return { atMs: Date.parse(at), level, task, try: Number(attempt), text };
+}
+
+const ENTRY = /^(\d{4}-\d\d-\d\dT\S+Z) (\w+) +(\S+)#(\d+) ?(.*)$/;
 
 /** Message with code, place and mend, and the stack of what was thrown first. */
 function textOf(error: unknown): string {

@@ -65,6 +65,7 @@ import { runView, taskTable } from '../dag/run-view.js';
 import { executeTask, taskError, type RunOfTask } from './execute-task.js';
 import type { mapBatch } from './map-batch.js';
 import type { RunSinks } from './run-sinks.js';
+import { TaskScope } from './task-scope.js';
 
 const engine = proxyActivities<EngineActivities & AssetActivities>({
   startToCloseTimeout: '2 minutes',
@@ -128,7 +129,7 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
   setHandler(defineQuery(CLOSED_RUN_QUERY), () => closed);
   // asked for here, where a cancel arrives; the run itself must live on to end its tasks
   const cancelled = CancellationScope.current().cancelRequested;
-  return CancellationScope.nonCancellable(async () => {
+  return new TaskScope({ cancellable: false }).run(async () => {
     const run = new Run(plan, carried ?? start, input.rerun?.of ?? null);
     const output = await run.toEnd(cancelled);
     if (run.record.state === 'running') {
@@ -147,7 +148,7 @@ export async function interpret(input: RunInput = {}, carried?: RunRecord): Prom
     if (recordedByWorker) runs.closed(closed);
     else await engine.recordRun(closed);
     setSearchAttributes({ state: run.record.state });
-    await condition(allHandlersFinished);
+    if (!allHandlersFinished()) await condition(allHandlersFinished);
     if (run.record.state === 'cancelled') throw new CancelledFailure('the run was cancelled');
     if (run.record.state === 'failed') throw runFailure(run.record);
     return output;
@@ -171,6 +172,8 @@ class Run {
   /** Lives as long as the run, whoever cancels it. */
   private readonly root = CancellationScope.current();
   private readonly scopes = new Map<string, CancellationScope>();
+  /** Scopes of tasks that have ended and were not cancelled, for the next ones. */
+  private readonly idleScopes: CancellationScope[] = [];
   private readonly choices = new Map<string, Choice>();
 
   constructor(plan: Plan, record: RunRecord, rerunOf: string | null) {
@@ -201,23 +204,26 @@ class Run {
     const begun = this.record.startedMs > 0;
     if (begun) this.goOn();
     else this.apply({ kind: 'run_started', atMs: Date.now() });
-    const timer = new CancellationScope({ cancellable: true, parent: this.root });
-    if (timeoutMs !== null) {
-      const leftMs = this.record.startedMs + timeoutMs - Date.now();
-      void timer
-        .run(() => sleep(Math.max(1, leftMs)))
-        .then(
-          () => this.apply({ kind: 'timed_out', atMs: Date.now() }),
-          () => undefined, // the run ended before
-        );
-    }
+    const timer = timeoutMs === null ? undefined : this.startTimer(timeoutMs);
     await condition(
       () =>
         this.telling === 0 &&
         (this.record.state !== 'running' || (this.parked.length > 0 && this.working === 0)),
     );
-    timer.cancel();
+    timer?.cancel();
     return this.output;
+  }
+
+  private startTimer(timeoutMs: number): CancellationScope {
+    const timer = new TaskScope({ cancellable: true, parent: this.root });
+    const leftMs = this.record.startedMs + timeoutMs - Date.now();
+    void timer
+      .run(() => sleep(Math.max(1, leftMs)))
+      .then(
+        () => this.apply({ kind: 'timed_out', atMs: Date.now() }),
+        () => undefined, // the run ended before
+      );
+    return timer;
   }
 
   private apply(event: RunEvent): void {
@@ -262,6 +268,7 @@ class Run {
       case 'cancel':
         return this.scopeOf(command.task).cancel();
       case 'task_ended': {
+        this.leaveScope(command.task);
         const { callbacks, updates } = this.task(command.task);
         const reason = this.record.tasks[command.task]?.reason ?? '';
         this.notify(callbacks, { task: command.task, state: command.state, reason });
@@ -292,8 +299,7 @@ class Run {
 
   /**
    * Starts work of a task in the task's own scope, which a cancel of the task ends. Promises are few
-   * here and in what is started, for the sandbox keeps a stack trace of each: in a fan of short tasks
-   * that is what costs.
+   * here and in what is started: see `TaskScope`.
    */
   private begin(task: string, start: () => void): void {
     const scope = this.scopeOf(task);
@@ -305,10 +311,17 @@ class Run {
     let scope = this.scopes.get(task);
     if (scope === undefined) {
       // not a child of the scope in which its upstream task ended, which may be a cancelled one
-      scope = new CancellationScope({ cancellable: true, parent: this.root });
+      scope = this.idleScopes.pop() ?? new TaskScope({ cancellable: true, parent: this.root });
       this.scopes.set(task, scope);
     }
     return scope;
+  }
+
+  private leaveScope(task: string): void {
+    const scope = this.scopes.get(task);
+    if (scope === undefined) return;
+    this.scopes.delete(task);
+    if (!scope.consideredCancelled) this.idleScopes.push(scope);
   }
 
   private startOne(key: InstanceKey): void {

@@ -87,7 +87,7 @@ function noLog(dagRunId: string, temporalRunId: string, task: string | undefined
     file: dagRunId,
     found: `run ${temporalRunId} has no log${task === undefined ? '' : ` of "${task}"`} like that`,
     expected:
-      'a task that has started in this run; what was kept has its log in the run before, and a short try of a mapped task that said nothing has none',
+      'a task that has started in this run; what was kept has its log in the run before',
     fix: 'see `sentinel runs show`, and name the run before with --run ID',
   });
 }

@@ -433,7 +433,7 @@ describe('tries', () => {
 });
 
 describe('the log of a run', () => {
-  test('has a file for each try, with what the task wrote, its failure with code and stack, and its end', async () => {
+  test('has of each try what the task wrote, its failure with code and stack, and its end', async () => {
     let left = 1;
     faults.set(3, () => {
       if (left-- > 0) throw new PipelineError({ code: 'MLFLOW_HTTP', found: 'away', fix: 'wait' });
@@ -459,7 +459,8 @@ describe('the log of a run', () => {
     expect(await logOf(run, 'eac')).toEqual([]);
     const times = lines.map(({ atMs }) => atMs);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
-    expect(existsSync(`${engine.layout.runLogs}/wide%2Flogged/${run.temporalRunId}`)).toBe(true);
+    const file = `${engine.layout.runLogs}/wide%2Flogged.${run.temporalRunId}.log`;
+    expect(existsSync(file)).toBe(true);
   });
 });
 
