@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { dagRunId, type ClosedRun } from '../contracts/engine.js';
 import type { HomeLayout } from '../contracts/home.js';
+import type { Json } from '../contracts/json.js';
 import type { RunRecord, TaskRecord } from '../dag/run-record.js';
 import { appendRows, type AppendValue } from '../feature-store/append-rows.js';
 import { FeatureDb, quote } from '../feature-store/duckdb.js';
@@ -126,6 +127,7 @@ export function taskRows(
   tries: ReadonlyMap<string, number>,
 ): Row[] {
   const time = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
+  const toText = sharedTexts();
   return Object.entries(record.tasks).flatMap(
     ([task, { state, reason, startedMs, finishedMs, instances }]): Row[] => {
       const common = {
@@ -151,8 +153,8 @@ export function taskRows(
           reason: instance.error?.message ?? '',
           // a task of a mapped name has an index, and what is no activity is tried once
           tries: tries.get(`${task}[${index}]`) ?? tries.get(task) ?? (startedHere ? 1 : 0),
-          input: JSON.stringify(instance.input),
-          output: JSON.stringify(instance.output),
+          input: toText(instance.input),
+          output: toText(instance.output),
           started_at: time(instance.startedMs),
           finished_at: time(instance.finishedMs),
           error_code: instance.error?.code ?? null,
@@ -163,20 +165,31 @@ export function taskRows(
   );
 }
 
-/** The rows with references in place of JSON that is too large for a table. */
-function withoutLarge(
+/** `JSON.stringify` that makes one text of what one task hands on to others, for it may be large. */
+function sharedTexts(): (value: Json) => string {
+  const texts = new Map<Json, string>();
+  return (value) => {
+    if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+    const text = texts.get(value) ?? JSON.stringify(value);
+    texts.set(value, text);
+    return text;
+  };
+}
+
+/** The rows with references in place of JSON that is too large for a table; one at a time, for its bytes. */
+async function withoutLarge(
   payloads: BlobStore,
   rows: readonly Row[],
   columns: readonly string[],
 ): Promise<Row[]> {
-  return Promise.all(
-    rows.map(async (row) => {
-      const short: Record<string, AppendValue> = { ...row };
-      for (const column of columns) {
-        const text = row[column];
-        if (typeof text === 'string') short[column] = await shortenJson(payloads, text);
-      }
-      return short;
-    }),
-  );
+  const shortened: Row[] = [];
+  for (const row of rows) {
+    const short: Record<string, AppendValue> = { ...row };
+    for (const column of columns) {
+      const text = row[column];
+      if (typeof text === 'string') short[column] = await shortenJson(payloads, text);
+    }
+    shortened.push(short);
+  }
+  return shortened;
 }

@@ -17,8 +17,10 @@ export function homeLayout(home: string) {
     modelCache: `${home}/model-cache`,
     /** pid, start time and port of each process of this home. */
     processes: `${home}/run`,
+    /** Defaults of DAG parameters that the newest `sentinel up` was given. */
+    params: `${home}/params.json`,
     logs: `${home}/logs`,
-    /** `<dagRunId>/<temporalRunId>/<task>/<try>.log`, the first name URI-encoded; kept until they are deleted by hand. */
+    /** `<dagRunId>.<temporalRunId>.log`, the first part URI-encoded; kept until they are deleted by hand. */
     runLogs: `${home}/logs/runs`,
     temporal: `${home}/temporal`,
     mlflow: `${home}/mlflow`,

@@ -2,6 +2,7 @@
  * From a declaration to a plan. Every fault of the DAG is found in one go, each with its mend.
  */
 import { errorOf, type Fault } from '../contracts/errors.js';
+import { INTERNAL_WORKFLOWS } from '../contracts/internal-workflows.js';
 import type { JsonObject } from '../contracts/json.js';
 import type { Queue } from '../contracts/queues.js';
 import { dagFaults } from './dag-faults.js';
@@ -65,8 +66,9 @@ export function compileAll(
   };
   refuse([
     ...ids.flatMap((id, index): Fault[] => {
-      const other = nativeWorkflows.includes(id) ? 'a native workflow' : 'another DAG';
-      if (ids.indexOf(id) === index && !nativeWorkflows.includes(id)) return [];
+      const isWorkflow = [...nativeWorkflows, ...INTERNAL_WORKFLOWS].includes(id);
+      if (ids.indexOf(id) === index && !isWorkflow) return [];
+      const other = isWorkflow ? 'a native workflow' : 'another DAG';
       const found = `a DAG and ${other} "${id}"`;
       return [
         { code: 'DAG_INVALID', file: id, found, expected: 'a name for each', fix: 'rename one' },

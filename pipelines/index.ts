@@ -9,10 +9,4 @@ import { weekly } from './weekly.js';
 export const dags = { weekly, ingest, train, monitor, retrain };
 
 /** Workflow types written in code, which a task may run as well. */
-export const nativeWorkflows = [
-  'asset-trigger',
-  'backfill',
-  'backfill-dry-run',
-  'lifecycle',
-  'schedule-tick',
-];
+export const nativeWorkflows: readonly string[] = [];

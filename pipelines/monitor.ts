@@ -14,6 +14,7 @@ export const monitor = dag(
     description:
       'Scores a week with the champion, measures drift, wakes the lifecycle when it drifted.',
     partitions: 'iso-week',
+    reads: ['flow_features'],
     params: { preset: presetParam },
   },
   (d) => {

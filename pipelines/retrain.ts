@@ -13,6 +13,7 @@ export const retrain = dag(
   {
     description: 'Trains a challenger with the newest week and compares it with the champion.',
     partitions: 'iso-week',
+    reads: ['flow_features'],
     params: { preset: presetParam },
   },
   (d) => {

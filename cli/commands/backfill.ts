@@ -25,7 +25,6 @@ import { PipelineError } from '../../contracts/errors.js';
 import type { Json } from '../../contracts/json.js';
 import { parseBackfill } from '../../contracts/schemas/backfill.js';
 import { backfillPartitions } from '../../dag/backfill.js';
-import { checkGiven } from '../../dag/params.js';
 import { currentHome, ifRunning, withTemporal } from '../home.js';
 import {
   closedBackfill,
@@ -34,7 +33,7 @@ import {
   openBackfills,
   unknownBackfill,
 } from '../known-backfills.js';
-import { planOf } from '../known-dags.js';
+import { checkParams, planOf } from '../known-dags.js';
 import { addParam, wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
 import { followBackfill, startOrJoin } from '../run-client.js';
@@ -81,7 +80,7 @@ export function backfillCommand(): Command {
     .option('--wait', 'follow the backfill to its end; exit 1 if a run fails', false)
     .option('--json', 'as JSON', false)
     .action(async (dag: string | undefined, options: BackfillOptions) => {
-      const request = requestOf(dag, options);
+      const request = await requestOf(dag, options);
       if (options.dryRun) await printDryRun(request, options.json);
       else process.exitCode = await startBackfill(request, options);
     });
@@ -149,7 +148,10 @@ async function actOn(client: Client, id: string, act: Act): Promise<void> {
 }
 
 /** Refuses what no backfill could do, before anything starts. */
-function requestOf(dag: string | undefined, options: BackfillOptions): BackfillRequest {
+async function requestOf(
+  dag: string | undefined,
+  options: BackfillOptions,
+): Promise<BackfillRequest> {
   const { from, to } = options;
   if (dag === undefined || from === undefined || to === undefined) {
     throw new PipelineError({
@@ -160,7 +162,7 @@ function requestOf(dag: string | undefined, options: BackfillOptions): BackfillR
     });
   }
   const plan = planOf(dag);
-  checkGiven(plan, options.param);
+  await checkParams(currentHome(), plan, options.param);
   try {
     const request = parseBackfill({
       ...{ dag, from, to, params: options.param },

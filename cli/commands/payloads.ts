@@ -1,5 +1,6 @@
 /** `sentinel payloads`: the large values of runs, which lie beside Temporal's histories. */
 import { Command } from 'commander';
+import { PipelineError } from '../../contracts/errors.js';
 import { localBlobStore } from '../../payloads/blob-store.js';
 import { collectPayloads, type Collected } from '../../payloads/collect.js';
 import { currentHome, withTemporal } from '../home.js';
@@ -18,6 +19,7 @@ export function payloadsCommand(): Command {
     .command('show <hash>')
     .description('the value that {"$payload":"<hash>"} refers to, such as an output in task_runs')
     .action(async (hash: string) => {
+      if (!/^[0-9a-f]{64}$/.test(hash)) throw noHash(hash);
       process.stdout.write(await localBlobStore(currentHome().payloads).get(hash));
     });
   command
@@ -39,6 +41,15 @@ export function payloadsCommand(): Command {
       else process.stdout.write(`${sentence(collected, dryRun)}\n`);
     });
   return command;
+}
+
+function noHash(text: string): PipelineError {
+  return new PipelineError({
+    code: 'CLI_USAGE',
+    found: text,
+    expected: '64 lower-case hex digits',
+    fix: 'copy the hash out of {"$payload":"<hash>"}',
+  });
 }
 
 function sentence(collected: Collected, dryRun: boolean): string {

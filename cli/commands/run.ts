@@ -25,9 +25,10 @@ export function runCommand(): Command {
     .option('--wait', 'follow the run to its end; exit 1 if it fails', false)
     .option('--json', 'as JSON', false)
     .action(async (dag: string, options: RunOptions) => {
-      checkRun(dag, options.partition, options.param);
+      const layout = currentHome();
+      await checkRun(layout, dag, options.partition, options.param);
       const id = dagRunId(dag, options.partition);
-      const state = await withTemporal(currentHome(), async (client) => {
+      const state = await withTemporal(layout, async (client) => {
         const handle = await startOrJoin(client, dag, id, say, { params: options.param });
         if (!options.wait) return 'running';
         return followRun(handle, { say, signal: new AbortController().signal });

@@ -86,8 +86,7 @@ function noLog(dagRunId: string, temporalRunId: string, task: string | undefined
     code: 'TASK_LOG_NOT_FOUND',
     file: dagRunId,
     found: `run ${temporalRunId} has no log${task === undefined ? '' : ` of "${task}"`} like that`,
-    expected:
-      'a task that has started in this run; what was kept has its log in the run before',
+    expected: 'a task that has started in this run; what was kept has its log in the run before',
     fix: 'see `sentinel runs show`, and name the run before with --run ID',
   });
 }

@@ -36,7 +36,7 @@ export function runsCommand(): Command {
     .option('--json', 'as JSON', false)
     .action(async ({ limit, all, json, ...filter }: ListCommandOptions) => {
       if (filter.state !== undefined) oneOf('--state', filter.state, RUN_STATES);
-      const request = { ...filter, limit: wholeNumber('--limit', limit), internal: all };
+      const request = { ...filter, limit: wholeNumber('--limit', limit, 1), internal: all };
       const runs = await withRuns(currentHome(), (sources) => listRuns(sources, request));
       if (json) printJson(runs);
       else {

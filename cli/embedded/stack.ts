@@ -9,6 +9,7 @@ import type { JsonObject } from '../../contracts/json.js';
 import { QUEUES } from '../../contracts/queues.js';
 import { dataConverter } from '../../payloads/payload-codec.js';
 import { temporalConfig } from '../../temporal.config.js';
+import { writeInstallationParams } from '../installation-params.js';
 import { startCodecEndpoint, type CodecEndpoint } from './codec-endpoint.js';
 import { keepAlive } from './keep-alive.js';
 import { startMlflow } from './mlflow-server.js';
@@ -99,6 +100,7 @@ async function serve(servers: Servers): Promise<Stack> {
   // what killed workers have left in the middle of tasks: nobody will commit it
   await endMarkedProcesses(layout.home, 'worker');
   await rm(layout.staging, { recursive: true, force: true });
+  await writeInstallationParams(layout, params);
   const worker = await startWorker(layout, {
     entry: installation.workerEntry,
     args: [

@@ -408,9 +408,11 @@ describe('DAGs that belong together', () => {
     faultsOf(() => compileAll(dags, { catalogue, codeVersion: '', nativeWorkflows: ['native'] }));
 
   it('have names of their own', () => {
-    expect(all(one('a', undefined), one('a', undefined), one('native', undefined))).toEqual([
+    const ids = ['a', 'a', 'native', 'lifecycle'];
+    expect(all(...ids.map((id) => one(id, undefined)))).toEqual([
       expect.stringContaining('a DAG and another DAG "a"'),
       expect.stringContaining('a DAG and a native workflow "native"'),
+      expect.stringContaining('a DAG and a native workflow "lifecycle"'),
     ]);
   });
 

@@ -34,6 +34,8 @@ test.each([
   [2, 'CLI_USAGE', ['run', 'weekly', '--partition', 'foo']],
   [2, 'CLI_USAGE', ['run', 'weekly', '--partition', '2022-W53']],
   [1, 'DAG_UNKNOWN', ['run', 'nosuchdag']],
+  [1, 'DAG_UNKNOWN', ['run', 'schedule-tick']], // the engine's own
+  [2, 'CLI_USAGE', ['runs', 'list', '--limit', '0']],
   [1, 'HOME_NOT_RUNNING', ['run', 'ingest']],
   [1, 'RUN_UNKNOWN', ['runs', 'show', 'weekly/2022-W23']],
 ])('exit code %i, %s: sentinel %j', async (exitCode, code, args) => {
