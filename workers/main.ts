@@ -13,9 +13,9 @@ import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
 import { compiledPlans } from '../activities/compiled-plans.js';
+import { homePlaces } from '../activities/home-places.js';
 import { createActivities } from '../activities/index.js';
 import { runRecorder } from '../activities/run-recorder.js';
-import { homeLayout } from '../contracts/home.js';
 import type { Json, JsonObject } from '../contracts/json.js';
 import { QUEUES, type Queue } from '../contracts/queues.js';
 import { dataConverter } from '../payloads/payload-codec.js';
@@ -48,7 +48,7 @@ process.once('disconnect', () => process.exit(1));
 
 async function main(): Promise<void> {
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
-  const layout = homeLayout(required('home'));
+  const layout = homePlaces(required('home'));
   const { connection: address, namespace } = temporalConfig(options.temporal);
   const converter = dataConverter(layout);
   const temporal = new Client({
