@@ -24,12 +24,15 @@ async function makeClient(): Promise<S3> {
     // retries are ours: a create must not be repeated unseen, and a file body can be read only once
     maxAttempts: 1,
     requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: SILENCE_MS },
+    // else it tells the console of bodies that it would not send again itself
+    logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
     forcePathStyle: endpoint !== undefined,
     ...(endpoint !== undefined && { endpoint }),
     ...(region !== undefined && { region }),
   });
 }
 
+const ignore = (): void => undefined;
 const CONNECT_MS = 5_000;
 /** Silence on the line after which a request counts as lost. */
 const SILENCE_MS = 30_000;
