@@ -70,7 +70,8 @@ export function rejected(address: string, cause: unknown): PipelineError {
 
 /** The SDK's errors hold the whole connection: whoever prints one would print it. */
 function withoutResponse(error: unknown): unknown {
-  if (error instanceof Error) Object.defineProperty(error, '$response', { enumerable: false });
+  if (error instanceof Error && '$response' in error)
+    Object.defineProperty(error, '$response', { enumerable: false });
   return error;
 }
 
