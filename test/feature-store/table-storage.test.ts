@@ -10,8 +10,12 @@ import { listFolders, storageOf } from '../../feature-store/delta/storage-of.js'
 import type { LocalFile, TableStorage } from '../../feature-store/delta/table-storage.js';
 import { stageFiles } from '../../feature-store/delta/stage.js';
 import { queryTables } from '../../feature-store/query-tables.js';
+import { commitDerived } from '../../feature-store/derived.js';
+import { buildFeatures } from '../../feature-store/features.js';
+import { readFlowSet } from '../../feature-store/read-flows.js';
+import { staleWeeks } from '../../feature-store/stale-weeks.js';
 import { disturb, hasS3Server, startFaultyS3, type S3Fault } from './faulty-s3.js';
-import { aHome } from './store-builders.js';
+import { aFlow, aHome, flowCsv, ingest } from './store-builders.js';
 
 let root = '';
 let bucket = '';
@@ -112,6 +116,24 @@ describe.each(Object.entries(places))('a table on %s', (name, place) => {
     };
     expect(await query()).toEqual(kinds);
     expect(await query({ things: 1 })).toEqual(kinds.slice(0, 2));
+  });
+
+  test.skipIf(skipped)(`holds a week from its files to what models read${reason}`, async () => {
+    const home = { ...(await aHome()), tablesRoot: aTable() };
+    const flows = [aFlow({ APP: 'a' }), aFlow({ APP: 'b' }), aFlow({ PPI_LEN: 'x' })];
+    const file = await home.file('f.csv', flowCsv(flows));
+    await ingest(home, file);
+    expect((await ingest(home, file))[0]?.result.kind).toBe('already');
+    const weeks = await staleWeeks(home.tablesRoot);
+    expect(weeks).toEqual([{ week: '2022-W23', rows: 2 }]);
+    const week = { ...home, week: '2022-W23', stagingDir: home.staging() };
+    await commitDerived({ tablesRoot: home.tablesRoot, derived: await buildFeatures(week) });
+    expect((await readFlowSet(home)).app).toEqual(['a', 'b']);
+    expect(await listFolders(home.tablesRoot)).toEqual([
+      'flow_features',
+      'flows',
+      'flows_rejected',
+    ]);
   });
 });
 
