@@ -17,24 +17,26 @@ import { FeatureDb } from '../../dist/feature-store/duckdb.js';
 import { RACE_SCHEMA, ROWS } from './race-table.mjs';
 
 const [table, staging] = process.argv.slice(2);
+// a parent that is gone needs no word
+const say = (message) => process.send(message, () => undefined);
 const db = await FeatureDb.open({ threads: 1, memoryLimit: '256MB' });
 process.once('disconnect', () => process.exit(1));
 process.on('message', (job) => void work(job));
-process.send({ ready: true });
+say({ ready: true });
 
 async function work(job) {
   for (let tries = 1; ; tries++) {
     try {
       const { version, kind } = await attempt(job);
-      process.send({ done: job.id, version, kind, tries });
+      say({ done: job.id, version, kind, tries });
       return;
     } catch (error) {
       // what the engine would try again is tried again
       if (ERROR_CODES[error.code] !== 'retry' || tries === 100) {
-        process.send({ failed: job.id, reason: String(error.stack) });
+        say({ failed: job.id, reason: String(error.stack) });
         return;
       }
-      process.send({ again: error.code });
+      say({ again: error.code });
     }
   }
 }
