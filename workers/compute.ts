@@ -16,11 +16,12 @@ process.once('message', (request: ComputeRequest) => {
   void run(request);
 });
 
-async function run({ job, input, home, setupDir, stagingDir }: ComputeRequest): Promise<void> {
+async function run({ job, input, home, setupDir, stagingDir, threads }: ComputeRequest): Promise<void> {
   const context: JobContext = {
     layout: homeLayout(home),
     setupDir,
     stagingDir,
+    threads,
     progress: (detail) => reply({ kind: 'progress', detail }),
     shouldStop: () => !process.connected,
   };
