@@ -16,7 +16,14 @@ process.once('message', (request: ComputeRequest) => {
   void run(request);
 });
 
-async function run({ job, input, home, setupDir, stagingDir, threads }: ComputeRequest): Promise<void> {
+async function run({
+  job,
+  input,
+  home,
+  setupDir,
+  stagingDir,
+  threads,
+}: ComputeRequest): Promise<void> {
   const context: JobContext = {
     layout: homeLayout(home),
     setupDir,
