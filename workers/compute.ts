@@ -16,11 +16,19 @@ process.once('message', (request: ComputeRequest) => {
   void run(request);
 });
 
-async function run({ job, input, home, setupDir, stagingDir }: ComputeRequest): Promise<void> {
+async function run({
+  job,
+  input,
+  home,
+  setupDir,
+  stagingDir,
+  threads,
+}: ComputeRequest): Promise<void> {
   const context: JobContext = {
     layout: homePlaces(home),
     setupDir,
     stagingDir,
+    threads,
     progress: (detail) => reply({ kind: 'progress', detail }),
     shouldStop: () => !process.connected,
   };
