@@ -8,7 +8,8 @@
  * Prints one JSON document; exit code 1 when something did not hold. Needs what set-up with `--test` builds.
  */
 import { execFile, fork } from 'node:child_process';
-import { readdir, mkdtemp, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -157,7 +158,7 @@ async function runRace() {
     counts.killed += 1;
     nextKill = ((counts.killed + 1) * commits) / (kills + 1);
   }
-  for (const { child } of alive) child.kill('SIGKILL');
+  await Promise.all([...alive].map(({ child }) => child.kill('SIGKILL') && once(child, 'exit')));
   if (failure !== undefined) throw new Error(failure);
   return counts;
 }
