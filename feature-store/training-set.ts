@@ -25,6 +25,7 @@ import { countTargets, fitSteps } from './fit-transformer.js';
 import { FLOW_FEATURES, PPI_COLUMNS, tableFolder } from './tables.js';
 import { selectTransformed, type FoldCounts } from './transform-sql.js';
 import { transformerHash } from './transformer-store.js';
+import { weekRows } from './week-rows.js';
 
 /** Parts in the order of time; a flow stays in the first that has it. */
 export const TRAINING_PARTS = ['train', 'validate', 'test'] as const;
@@ -92,7 +93,7 @@ const ORDER = 'time_first, source_sha, source_row';
  * Reads a training set; its transformer is fitted on the training rows alone, and categories of these are
  * encoded out of fold, equal flows in one fold.
  *
- * @throws PipelineError FEATURE_LEAKS, FEATURE_UNKNOWN, TRAINING_SET_CUT, TABLE_UNKNOWN, TABLE_VERSION_UNKNOWN
+ * @throws PipelineError FEATURE_LEAKS, FEATURE_UNKNOWN, TRAINING_SET_CUT, TRAINING_TOO_FEW_ROWS
  */
 export async function trainingSet(
   session: Session,
@@ -115,6 +116,7 @@ export async function trainingSet(
       TRAINING_PARTS.slice(0, index),
       folds,
     );
+    if (part === 'train' && found.rows === 0) throw nothingToTrainOn(snapshot, weeks.train);
     transformer ??= {
       format: 1,
       view: view.name,
@@ -168,6 +170,17 @@ async function snapshotAt({ tablesRoot, asOfMs, version }: TrainingSetRequest): 
           ? 'a table that had been committed by then'
           : `a version up to ${newest}, the newest that had been committed by then`,
     fix: 'name a later instant, or an older version',
+  });
+}
+
+function nothingToTrainOn(snapshot: Snapshot, weeks: readonly string[]): PipelineError {
+  const there = weekRows(snapshot).map(({ week }) => week);
+  return new PipelineError({
+    code: 'TRAINING_TOO_FEW_ROWS',
+    file: snapshot.table,
+    found: `no rows of ${weeks.join(', ') || 'no week'} in version ${snapshot.version} by then`,
+    expected: there.length === 0 ? 'no week is there yet' : there.join(', '),
+    fix: 'name weeks of the table, or a later instant',
   });
 }
 

@@ -94,7 +94,7 @@ export function leaksOf({ name, steps }: FeatureView): Fault[] {
         code: 'FEATURE_LEAKS',
         column,
         found: `the view ${name} has a feature of this column: ${reason}`,
-        expected: 'features that are there, and mean the same, without the answer',
+        expected: 'columns that do not follow from the answer',
         fix: 'take a view without it, such as flow-statistics; ask without a label for analysis',
       },
     ];

@@ -157,3 +157,11 @@ test('an instant before the table, in the future, or before the version is refus
   ])
     await expect(read(home, change)).rejects.toMatchObject({ code: 'TRAINING_SET_CUT' });
 });
+
+test('weeks without rows are nothing to train on', async () => {
+  const home = await aHome();
+  await threeWeeks(home);
+  await expect(read(home, { weeks: { ...WEEKS, train: ['2022-W01'] } })).rejects.toMatchObject({
+    fault: { code: 'TRAINING_TOO_FEW_ROWS', expected: ALL_WEEKS.join(', ') },
+  });
+});
