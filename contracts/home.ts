@@ -1,9 +1,13 @@
-/** Layout of a home: the one folder that holds all state, to be backed up or deleted as a whole. */
-export function homeLayout(home: string) {
+/**
+ * Layout of a home: the one folder that holds all state, to be backed up or deleted as a whole.
+ *
+ * @param tables absolute folder or `s3://bucket/prefix`, when the tables do not lie in the home
+ */
+export function homeLayout(home: string, tables = `${home}/tables`) {
   return {
     home,
     /** Delta tables, one folder each. */
-    tables: `${home}/tables`,
+    tables,
     /** `<hash>.json`, one for each fitted transformer; a training set names the one it was made with. */
     transformers: `${home}/transformers`,
     /** `<hash>.json`, one for each plan that a run has used. */

@@ -23,7 +23,13 @@ export async function fitSteps(
   const db = await FeatureDb.open({ ...options, threads: 1 });
   try {
     return await db.session(async (session) => {
-      const source = withPacketStatistics(rows, steps);
+      // once: packet statistics cost more than all that is learnt from them
+      const needed = new Set(
+        steps.flatMap((step) => [step.of, ...('label' in step ? [step.label] : [])]),
+      );
+      await session.run(`CREATE TEMP TABLE training AS
+        SELECT ${[...needed].map(quoteName).join(', ')} FROM (${withPacketStatistics(rows, steps)})`);
+      const source = 'SELECT * FROM training';
       const scalings = await fitStandard(session, source, steps.filter(isScale));
       const fitted: FittedStep[] = [];
       for (const step of steps) {

@@ -1,5 +1,4 @@
 /** From a version of `flow_features` back to its files, the version of `flows` behind them, and the raw files. */
-import path from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
 import { readLogEntry, readSnapshot, type LiveFile, type Snapshot } from './delta/snapshot.js';
 import { isInWeek } from './derived.js';
@@ -8,7 +7,7 @@ import { weekRows } from './week-rows.js';
 
 /** A data file of a table. */
 export interface LineageFile {
-  /** Absolute path. */
+  /** Absolute path, or a URI in a bucket. */
   readonly file: string;
   readonly rows: number;
   readonly bytes: number;
@@ -94,7 +93,7 @@ export async function commitLineage(
     table,
     version,
     committedAt: new Date(timestampMs).toISOString(),
-    info: await commitInfo(path.join(tablesRoot, table), version),
+    info: await commitInfo(tableFolder(tablesRoot, table), version),
     files: [...files.values()].flatMap(({ file, addedIn }) => (addedIn === version ? [file] : [])),
   };
 }

@@ -20,7 +20,7 @@ export function transformerHash(transformer: Transformer): string {
 export async function saveTransformer(folder: string, transformer: Transformer): Promise<string> {
   const hash = transformerHash(transformer);
   await mkdir(folder, { recursive: true });
-  await createExclusive(fileOf(folder, hash), `${JSON.stringify(transformer)}\n`, hash);
+  await createExclusive(fileOf(folder, hash), `${JSON.stringify(transformer)}\n`);
   return hash;
 }
 
