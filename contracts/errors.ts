@@ -35,6 +35,8 @@ export const ERROR_CODES = {
   DELTA_STAGED_MISSING: 'retry',
   DRIFT_SHAPE: 'final',
   ENSEMBLE_MEMBERS: 'final',
+  FLOW_FILE_CHANGED: 'final',
+  FLOW_FILE_CHECKSUM: 'final',
   FLOW_FILE_DAMAGED: 'final',
   FLOW_FILE_EMPTY: 'final',
   FLOW_FILE_NOT_COMPRESSED: 'final',

@@ -7,6 +7,7 @@
 import { quote, quoteName } from '../duckdb.js';
 import { duckdbType } from '../delta/schema.js';
 import { RAW_COLUMNS, type RawColumn } from '../sources/flow-columns.js';
+import { MAX_VALUE_CHARACTERS } from './row-scanner.js';
 import { PPI_COLUMNS, PPI_LENGTH } from '../tables.js';
 
 /** A condition that a good row meets. */
@@ -31,6 +32,18 @@ export function readSegmentLines(segment: string): string {
       left(substr(line, strpos(line, ',') + 1), 65536) AS raw
     FROM read_csv(${quote(segment)}, auto_detect = false, header = false, delim = chr(31), quote = '', escape = '',
       new_line = '\\n', columns = {'line': 'VARCHAR'}))`;
+}
+
+/** For each row of a segment the text that each of `rowChecks` looks at: `source_row`, `text`. */
+export function checkedTexts(
+  segment: string,
+  fileColumns: readonly (RawColumn | undefined)[],
+): string {
+  const texts = RAW_COLUMNS.flatMap((column) => {
+    const text = `left(coalesce(${textOf(fileColumns.indexOf(column))}, ''), ${MAX_VALUE_CHARACTERS})`;
+    return checksOf(column).map(() => text);
+  });
+  return `(SELECT source_row, [${texts.join(', ')}] AS text FROM ${readSegment(segment, fileColumns.length)})`;
 }
 
 /**
@@ -122,7 +135,7 @@ function checksOf(column: RawColumn): RowCheck[] {
       if (column.name === 'ID') return [];
       return [check(`${name} IS NOT NULL`, 'not a count'), ...atMost];
     case 'flag':
-      return [check(`${name} IS NOT NULL`, 'not 0, 1, true or false')];
+      return [check(`${name} BETWEEN 0 AND 1`, 'not 0, 1, true or false')];
     case 'decimal':
       return [check(`${name} >= 0`, 'not a number of seconds'), ...atMost];
     case 'time':
@@ -143,7 +156,7 @@ const TIME_PATTERN = '\\d{4}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?
 
 // list order in the files: inter-packet times, directions, sizes, push flags (missing in QUIC)
 const PPI_CHECKS: readonly (readonly [holds: string, reason: string])[] = [
-  ['len(ppi) IN (3, 4)', 'not JSON of 3 or 4 lists'],
+  ['len(ppi) IN (3, 4)', 'not JSON of 3 or 4 lists of whole numbers'],
   [`len(ppi[1]) BETWEEN 1 AND ${PPI_LENGTH}`, `not 1 to ${PPI_LENGTH} packets`],
   [
     'len(ppi[2]) = len(ppi[1]) AND len(ppi[3]) = len(ppi[1]) AND (len(ppi) = 3 OR len(ppi[4]) = len(ppi[1]))',

@@ -11,11 +11,12 @@ import { PipelineError, type Fault } from '../../contracts/errors.js';
 import type { StagedFile } from '../delta/commit.js';
 import { stageFiles } from '../delta/stage.js';
 import { quote, type FeatureDb, type Session } from '../duckdb.js';
+import { fileHash } from '../sources/checksum.js';
 import { firstLines, readUnpacked } from '../sources/decompress.js';
 import { parseHeader, type FlowHeader } from '../sources/flow-columns.js';
 import { headerFault, type SourceFile } from '../sources/list-sources.js';
 import { FLOWS, FLOWS_REJECTED, isoWeekText } from '../tables.js';
-import { paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
+import { checkedTexts, paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
 import { firstRowFaults } from './row-faults.js';
 import { RowScanner, type RejectedRow } from './row-scanner.js';
 
@@ -51,7 +52,8 @@ export interface ParsedSource {
 /**
  * Parses one flow file into the staging folder.
  *
- * @throws PipelineError FLOW_FILE_TRUNCATED, FLOW_FILE_DAMAGED, FLOW_HEADER_INVALID: then nothing of the file is used
+ * @throws PipelineError FLOW_FILE_TRUNCATED, FLOW_FILE_DAMAGED, FLOW_FILE_CHANGED, FLOW_HEADER_INVALID: then nothing
+ *   of the file is used
  */
 export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
   const { source, stagingDir, db } = request;
@@ -65,11 +67,25 @@ export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
     return await db.session(async (session) => {
       await session.run(REJECTED_TABLE);
       const rowsRead = await loadSegments(request, session, header, scratch);
+      await requireUnchanged(source);
       return await stageParsed(request, session, header, rowsRead);
     });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Rows are filed under the hash that the file had when it was listed. */
+async function requireUnchanged({ path: file, sha256 }: SourceFile): Promise<void> {
+  const found = await fileHash(file, 'sha256');
+  if (found === sha256) return;
+  throw new PipelineError({
+    code: 'FLOW_FILE_CHANGED',
+    file,
+    found: `the SHA-256 ${found}`,
+    expected: `${sha256}, as when it was listed`,
+    fix: 'ingest it again once it is written to its end',
+  });
 }
 
 async function loadSegments(
@@ -118,11 +134,11 @@ async function insertSegment(session: Session, header: FlowHeader, segment: stri
     exists.length === 0 ? `CREATE TEMP TABLE parsed AS ${select}` : `INSERT INTO parsed ${select}`,
   );
   const [bad] = await session.rows<{ n: number }>(`SELECT count(*) AS n FROM parsed WHERE NOT ok`);
-  if ((bad?.n ?? 0) > 0) await rejectBadRows(session, segment);
+  if ((bad?.n ?? 0) > 0) await rejectBadRows(session, header, segment);
   await rm(segment);
 }
 
-async function rejectBadRows(session: Session, segment: string): Promise<void> {
+async function rejectBadRows(session: Session, header: FlowHeader, segment: string): Promise<void> {
   const checks = rowChecks();
   const reason = checks
     .map(({ holds }, index) => `WHEN NOT coalesce(${holds}, false) THEN ${index + 1}`)
@@ -131,9 +147,10 @@ async function rejectBadRows(session: Session, segment: string): Promise<void> {
   const reasons = checks.map((check) => quote(check.reason)).join(', ');
   await session.run(`
     INSERT INTO rejected
-      SELECT source_row, [${columns}][failed], [${reasons}][failed], raw
+      SELECT source_row, [${columns}][failed], [${reasons}][failed], raw, text[failed]
       FROM (SELECT source_row, CASE ${reason} END AS failed FROM parsed WHERE NOT ok)
-      JOIN ${readSegmentLines(segment)} USING (source_row);
+      JOIN ${readSegmentLines(segment)} USING (source_row)
+      JOIN ${checkedTexts(segment, header.columns)} USING (source_row);
     DELETE FROM parsed WHERE NOT ok`);
 }
 
@@ -147,7 +164,7 @@ async function insertRejected(
   await session.run(
     `INSERT INTO rejected SELECT * FROM read_json(${quote(scratchFile)}, format = 'newline_delimited',
       maximum_object_size = 33554432,
-      columns = {'sourceRow': 'BIGINT', 'column': 'VARCHAR', 'reason': 'VARCHAR', 'raw': 'VARCHAR'})`,
+      columns = {'sourceRow': 'BIGINT', 'column': 'VARCHAR', 'reason': 'VARCHAR', 'raw': 'VARCHAR', 'value': 'VARCHAR'})`,
   );
 }
 
@@ -181,7 +198,7 @@ async function stageParsed(
     session,
     schema: FLOWS_REJECTED,
     select: `SELECT ${fileWeek.iso_year} AS iso_year, ${fileWeek.iso_week} AS iso_week, ${origin},
-      source_column, reason, raw FROM rejected`,
+      source_column, reason, raw, value FROM rejected`,
     orderBy: 'source_row',
     stagingDir,
     tags,
@@ -280,10 +297,11 @@ class SegmentWriter {
       this.#file = path.join(this.#folder, `segment-${this.#count++}.csv`);
       this.#handle = await open(this.#file, 'w');
     }
-    await this.#handle.writev(blocks);
+    // `writev` may write less than it is given, on a full disk without an error
+    for (const block of blocks) await this.#handle.appendFile(block);
   }
 }
 
 const REJECTED_TABLE = `CREATE TEMP TABLE rejected
-  (source_row BIGINT, source_column VARCHAR, reason VARCHAR, raw VARCHAR)`;
+  (source_row BIGINT, source_column VARCHAR, reason VARCHAR, raw VARCHAR, value VARCHAR)`;
 const MAX_HELD_REJECTS = 10_000;

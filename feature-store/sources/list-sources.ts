@@ -4,11 +4,11 @@
  * A flow file is known by its header, never by its name: the same folder holds statistics, service
  * maps and notes.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream, type Dirent, type Stats } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
+import { checksumFault, fileHash } from './checksum.js';
 import {
   detectCompression,
   firstLines,
@@ -204,7 +204,8 @@ async function judge(file: string): Promise<SourceFile | { reason: string } | Fa
   const invalid = headerFault(file, header);
   if (invalid) return invalid;
   await requireComplete(file, compression, bytes);
-  return { path: file, bytes, compression, sha256: await sha256Of(file) };
+  const sha256 = await fileHash(file, 'sha256');
+  return (await checksumFault(file, sha256)) ?? { path: file, bytes, compression, sha256 };
 }
 
 /** The fault of a header that lacks or repeats columns; undefined for a good one. */
@@ -254,12 +255,6 @@ async function requireComplete(
     expected: 'a complete .xz file',
     fix: 'copy or download the file again; `xz -t` tells whether it is whole',
   });
-}
-
-async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer); // no encoding is set
-  return hash.digest('hex');
 }
 
 /** The fields of a CSV row; quotes may hold commas. */
