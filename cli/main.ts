@@ -12,6 +12,7 @@ import { ingestCommand } from './commands/ingest.js';
 import { modelsCommand } from './commands/models.js';
 import { payloadsCommand } from './commands/payloads.js';
 import { queryCommand } from './commands/query.js';
+import { rejectedCommand } from './commands/rejected.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
 import { upCommand } from './commands/up.js';
@@ -37,6 +38,7 @@ for (const command of [
   backfillCommand(),
   ingestCommand(),
   queryCommand(),
+  rejectedCommand(),
   modelsCommand(),
   payloadsCommand(),
   generateCommand(),

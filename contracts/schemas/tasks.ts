@@ -12,6 +12,7 @@ import {
   modelSpec,
   modelVersion,
   preset,
+  rejectedLimit,
   score,
   selection,
   sourceFile,
@@ -63,7 +64,12 @@ export const taskContracts = {
   noop: task('control', MINUTE_MS, z.object({ value: z.int() }), z.object({ value: z.int() })),
 
   listSources: task('io', HOUR_MS, z.object({ inputs: z.array(z.string()) }), listedSources),
-  parseFlows: task('cpu', 6 * HOUR_MS, z.object({ file: sourceFile }), parsedFile),
+  parseFlows: task(
+    'cpu',
+    6 * HOUR_MS,
+    z.object({ file: sourceFile, maxRejected: rejectedLimit }),
+    parsedFile,
+  ),
   /** Weeks whose derived tables do not match the flows, in batches of a bounded number of rows. */
   findStaleWeeks: task('io', HOUR_MS, nothing, z.object({ batches: z.array(weeks) })),
   aggregateTraffic: task(

@@ -9,6 +9,7 @@ import { mkdir, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
 import type { StagedFile } from '../delta/commit.js';
+import type { LiveFile } from '../delta/snapshot.js';
 import { stageFiles } from '../delta/stage.js';
 import { quote, type FeatureDb, type Session } from '../duckdb.js';
 import { fileHash } from '../sources/checksum.js';
@@ -41,8 +42,8 @@ export interface ParsedSource {
   readonly rowsRejected: number;
   /** The first 20 rejected rows; `rowsRejected` counts them all. */
   readonly faults: readonly Fault[];
-  /** Columns of the file that no table has. */
-  readonly unknownColumns: readonly string[];
+  /** Stored rows of each application. */
+  readonly rowsByApp: Readonly<Record<string, number>>;
   readonly staged: readonly StagedFile[];
   readonly stagedRejected: readonly StagedFile[];
   /** ISO weeks of the stored rows, ascending. */
@@ -210,11 +211,25 @@ async function stageParsed(
     rowsStored,
     rowsRejected: rowsRead - rowsStored,
     faults: await firstRowFaults(session, 'FROM rejected', source.path),
-    unknownColumns: header.unknown,
+    rowsByApp: countByApp(
+      staged.map(({ partitionValues, stats }) => ({ partitionValues, rows: stats.numRecords })),
+    ),
     staged,
     stagedRejected,
     weeks,
   };
+}
+
+/** Rows of each application, of files of `flows`. */
+export function countByApp(
+  files: readonly Pick<LiveFile, 'partitionValues' | 'rows'>[],
+): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { partitionValues, rows } of files) {
+    const app = String(partitionValues['app']);
+    counts[app] = (counts[app] ?? 0) + rows;
+  }
+  return counts;
 }
 
 function weekOf(file: StagedFile): string {

@@ -26,6 +26,8 @@ export interface SourceFile {
   readonly compression: Compression;
   /** SHA-256 of the file as it lies on disk, 64 hex digits. */
   readonly sha256: string;
+  /** Columns that no table has; they are left out. */
+  readonly unknownColumns: readonly string[];
 }
 
 /** What was found in the given paths. */
@@ -205,7 +207,15 @@ async function judge(file: string): Promise<SourceFile | { reason: string } | Fa
   if (invalid) return invalid;
   await requireComplete(file, compression, bytes);
   const sha256 = await fileHash(file, 'sha256');
-  return (await checksumFault(file, sha256)) ?? { path: file, bytes, compression, sha256 };
+  return (
+    (await checksumFault(file, sha256)) ?? {
+      path: file,
+      bytes,
+      compression,
+      sha256,
+      unknownColumns: header.unknown,
+    }
+  );
 }
 
 /** The fault of a header that lacks or repeats columns; undefined for a good one. */
