@@ -7,6 +7,7 @@ import { readSnapshot } from '../feature-store/delta/snapshot.js';
 import { commitParsed, findIngested } from '../feature-store/ingest/commit-parsed.js';
 import { statsFaults } from '../feature-store/ingest/day-stats.js';
 import { requireFewRejected } from '../feature-store/ingest/rejected-limit.js';
+import { readMapping } from '../feature-store/sources/flow-mapping.js';
 import { listSources, type SourceFile } from '../feature-store/sources/list-sources.js';
 import { staleWeeks } from '../feature-store/stale-weeks.js';
 import { FLOWS, tableFolder } from '../feature-store/tables.js';
@@ -45,11 +46,13 @@ export function ingestTasks({ layout, compute }: ActivityDependencies) {
   return {
     noop: async ({ value }) => ({ value }),
 
-    listSources: async ({ inputs }) => {
+    listSources: async ({ inputs, mapping: file }) => {
+      const mapping = file === '' ? undefined : await readMapping(file);
       const { flows, ignored, faults } = await cancellable('reading headers', () =>
-        listSources(inputs),
+        listSources(inputs, mapping),
       );
       return {
+        mapping: mapping ?? null,
         files: flows.map((file) => ({
           ...file,
           unknownColumns: [...file.unknownColumns],
@@ -61,15 +64,23 @@ export function ingestTasks({ layout, compute }: ActivityDependencies) {
     },
 
     /** A file goes in whole or not at all; a file that cannot be read is a fault of the data, not of the run. */
-    parseFlows: async ({ file, maxRejected }): Promise<ParsedFile> => {
+    parseFlows: async ({ file, mapping, maxRejected }): Promise<ParsedFile> => {
       const known = await findIngested(tablesRoot, file);
       if (known !== undefined) return parsedFile(file, known, await flowsVersion(tablesRoot));
       try {
-        return await compute('parseFlows', { source: file }, async ({ output: parsed }) => {
-          requireFewRejected(parsed, maxRejected);
-          const { version } = await commitParsed({ tablesRoot, parsed, info: { task: taskKey() } });
-          return parsedFile(file, parsed, { table: FLOWS.name, version });
-        });
+        return await compute(
+          'parseFlows',
+          { source: file, ...(mapping && { mapping }) },
+          async ({ output: parsed }) => {
+            requireFewRejected(parsed, maxRejected);
+            const { version } = await commitParsed({
+              tablesRoot,
+              parsed,
+              info: { task: taskKey() },
+            });
+            return parsedFile(file, parsed, { table: FLOWS.name, version });
+          },
+        );
       } catch (error) {
         if (!(error instanceof PipelineError) || !error.code.startsWith('FLOW_')) throw error;
         const nothing = { rowsRead: 0, rowsStored: 0, rowsRejected: 0, flows: null };

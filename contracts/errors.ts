@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   INPUT_NOT_FOUND: 'final',
   INTERNAL: 'retry',
   LIFECYCLE_ENDED: 'final',
+  MAPPING_INVALID: 'final',
   MLFLOW_ARTIFACT: 'retry',
   MLFLOW_HTTP: 'retry',
   MLFLOW_REJECTED: 'final',

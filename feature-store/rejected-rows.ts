@@ -112,5 +112,5 @@ function holds({ file, reason }: RejectedFilter): string {
 }
 
 function textOrNull(value: unknown): string | null {
-  return value === null || value === undefined ? null : String(value); // a VARCHAR
+  return typeof value === 'string' ? value : null; // a VARCHAR
 }

@@ -20,6 +20,11 @@ export const splitParam: Param<Split> = required(
   schemaOf(split, 'What each part of the data is used for'),
 );
 
+/** How the files of another exporter are read. */
+export const mappingParam: Param<string> = param('', {
+  description: 'Mapping file for flows of another exporter, absolute; empty for flow files',
+});
+
 /** With more rejected rows than this a file is not stored, and the run fails. */
 export const maxRejectedParam: Param<string> = param('100%', {
   description: 'Rejected rows that a file may have: a number, or a share such as 1%',

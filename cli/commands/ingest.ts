@@ -6,6 +6,7 @@ import { describeFault, PipelineError, type Fault } from '../../contracts/errors
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { rejectedLimit } from '../../contracts/schemas/values.js';
 import { hashJson } from '../../dag/plan-hash.js';
+import { readMapping } from '../../feature-store/sources/flow-mapping.js';
 import { currentHome, withTemporal } from '../home.js';
 import { printJson, say } from '../output.js';
 import { followRun, runFailed, startOrJoin } from '../run-client.js';
@@ -13,6 +14,7 @@ import { followRun, runFailed, startOrJoin } from '../run-client.js';
 type Parsed = Tasks['parseFlows']['output'];
 
 interface IngestOptions {
+  readonly mapping?: string;
   readonly maxRejected: string;
   readonly json: boolean;
 }
@@ -30,15 +32,21 @@ export function ingestCommand(): Command {
       'ingest flow files (.csv, .csv.gz, .csv.xz); a file that is there already changes nothing',
     )
     .argument('<path...>', 'files, or folders to any depth')
+    .option('--mapping <file>', 'the files are of another exporter, read as this mapping says')
     .option(
       '--max-rejected <limit>',
       'refuse a file with more rejected rows: a number, or a share such as 1%',
       '100%',
     )
     .option('--json', 'as JSON', false)
-    .action(async (paths: string[], { maxRejected, json }: IngestOptions) => {
+    .action(async (paths: string[], { mapping, maxRejected, json }: IngestOptions) => {
       requireLimit(maxRejected);
-      const params = { inputs: paths.map((path) => resolve(path)).sort(), maxRejected };
+      if (mapping !== undefined) await readMapping(resolve(mapping)); // told before a run starts
+      const params = {
+        inputs: paths.map((path) => resolve(path)).sort(),
+        mapping: mapping === undefined ? '' : resolve(mapping),
+        maxRejected,
+      };
       const id = dagRunId('ingest', hashJson(params).slice(0, 12));
       const { sources, parsed } = await withTemporal(currentHome(), async (client) => {
         const handle = await startOrJoin(client, 'ingest', id, say, { params });

@@ -8,6 +8,7 @@
 import { mkdir, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
+import type { FlowMapping } from '../../contracts/schemas/mapping.js';
 import type { StagedFile } from '../delta/commit.js';
 import type { LiveFile } from '../delta/snapshot.js';
 import { stageFiles } from '../delta/stage.js';
@@ -15,6 +16,7 @@ import { quote, type FeatureDb, type Session } from '../duckdb.js';
 import { fileHash } from '../sources/checksum.js';
 import { firstLines, readUnpacked } from '../sources/decompress.js';
 import { parseHeader, type FlowHeader } from '../sources/flow-columns.js';
+import { mappedHeader, sourceIdentity } from '../sources/flow-mapping.js';
 import { headerFault, type SourceFile } from '../sources/list-sources.js';
 import { FLOWS, FLOWS_REJECTED, isoWeekText } from '../tables.js';
 import { checkedTexts, paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
@@ -24,6 +26,8 @@ import { RowScanner, type RejectedRow } from './row-scanner.js';
 /** One file to parse, and where its rows go. */
 export interface ParseRequest {
   readonly source: SourceFile;
+  /** How the file is read when it is another exporter's. */
+  readonly mapping?: FlowMapping;
   /** Absolute folder for this file alone; best on the disk of the tables. */
   readonly stagingDir: string;
   readonly db: FeatureDb;
@@ -59,7 +63,7 @@ export interface ParsedSource {
 export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
   const { source, stagingDir, db } = request;
   const [line = ''] = await firstLines(source.path, source.compression, 1);
-  const header = parseHeader(line);
+  const header = request.mapping ? mappedHeader(line, request.mapping) : parseHeader(line);
   const fault = headerFault(source.path, header);
   if (fault) throw new PipelineError(fault);
   const scratch = path.join(stagingDir, 'segments');
@@ -68,7 +72,7 @@ export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
     return await db.session(async (session) => {
       await session.run(REJECTED_TABLE);
       const rowsRead = await loadSegments(request, session, header, scratch);
-      await requireUnchanged(source);
+      await requireUnchanged(request);
       return await stageParsed(request, session, header, rowsRead);
     });
   } finally {
@@ -77,8 +81,9 @@ export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
 }
 
 /** Rows are filed under the hash that the file had when it was listed. */
-async function requireUnchanged({ path: file, sha256 }: SourceFile): Promise<void> {
-  const found = await fileHash(file, 'sha256');
+async function requireUnchanged({ source, mapping }: ParseRequest): Promise<void> {
+  const { path: file, sha256 } = source;
+  const found = sourceIdentity(await fileHash(file, 'sha256'), mapping);
   if (found === sha256) return;
   throw new PipelineError({
     code: 'FLOW_FILE_CHANGED',
@@ -129,7 +134,7 @@ async function loadSegments(
 }
 
 async function insertSegment(session: Session, header: FlowHeader, segment: string): Promise<void> {
-  const select = typedSelect(segment, header.columns);
+  const select = typedSelect(segment, header);
   const exists = await session.rows(`FROM duckdb_tables() WHERE table_name = 'parsed'`);
   await session.run(
     exists.length === 0 ? `CREATE TEMP TABLE parsed AS ${select}` : `INSERT INTO parsed ${select}`,
@@ -151,7 +156,7 @@ async function rejectBadRows(session: Session, header: FlowHeader, segment: stri
       SELECT source_row, [${columns}][failed], [${reasons}][failed], raw, text[failed]
       FROM (SELECT source_row, CASE ${reason} END AS failed FROM parsed WHERE NOT ok)
       JOIN ${readSegmentLines(segment)} USING (source_row)
-      JOIN ${checkedTexts(segment, header.columns)} USING (source_row);
+      JOIN ${checkedTexts(segment, header)} USING (source_row);
     DELETE FROM parsed WHERE NOT ok`);
 }
 
