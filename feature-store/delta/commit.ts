@@ -10,6 +10,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
 import type { FileStats, LogLine, PartitionValues, TxnAction } from './actions.js';
+import { checkpointIfDue } from './checkpoint.js';
 import { createExclusive, moveFile, syncPath } from './durable-file.js';
 import { toSchemaString, type TableSchema } from './schema.js';
 import {
@@ -70,6 +71,13 @@ export interface CommitResult {
  * @throws PipelineError DELTA_CONFLICT (compute again, then retry), DELTA_SCHEMA_MISMATCH, DELTA_STAGED_MISSING
  */
 export async function commitTable(request: CommitRequest): Promise<CommitResult> {
+  const result = await commitOnce(request);
+  // a checkpoint saves time and nothing else: the commit stands without it, and the next one tries again
+  if (result.kind === 'committed') await checkpointIfDue(request.table).catch(() => undefined);
+  return result;
+}
+
+async function commitOnce(request: CommitRequest): Promise<CommitResult> {
   const { table, schema, txn } = request;
   await mkdir(logFolder(table), { recursive: true });
   let snapshot = await readSnapshot(table);

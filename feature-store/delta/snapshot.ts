@@ -1,5 +1,5 @@
 /**
- * A table at one version: the log replayed from its first entry.
+ * A table at one version: the log replayed from the newest checkpoint at or before it, else from its first entry.
  *
  * The reader of the whole store. `delta_scan` and Python's `deltalake` must see the same rows; the
  * conformance test holds them together.
@@ -7,7 +7,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
-import type { AddAction, FileStats, LogLine, MetaDataAction, PartitionValues } from './actions.js';
+import type {
+  AddAction,
+  FileStats,
+  LogLine,
+  MetaDataAction,
+  PartitionValues,
+  RemoveAction,
+} from './actions.js';
+import { checkpointVersion, readCheckpoint } from './checkpoint-file.js';
 import { fromSchemaString, type Column } from './schema.js';
 
 /** A data file that is part of a snapshot. */
@@ -22,6 +30,8 @@ export interface LiveFile {
   readonly rows: number;
   /** Version of the commit that added it. */
   readonly addedIn: number;
+  /** The action that added it. */
+  readonly add: AddAction;
 }
 
 /** The columns of a table from a version on. */
@@ -43,6 +53,8 @@ export interface Snapshot {
   readonly metaData: MetaDataAction;
   /** By log path, in the order of the log. */
   readonly files: ReadonlyMap<string, LiveFile>;
+  /** By log path: files of older versions, as far back as the newest checkpoint keeps them. */
+  readonly removed: ReadonlyMap<string, RemoveAction>;
   /** Last recorded version of each application. */
   readonly txns: ReadonlyMap<string, number>;
 }
@@ -57,14 +69,13 @@ export async function readSnapshot(
   table: string,
   options: { readonly version?: number } = {},
 ): Promise<Snapshot | undefined> {
-  const versions = await logVersions(table);
+  const { versions, checkpoints } = await listLog(table);
   if (versions.length === 0) return undefined;
   const wanted = requireVersion(table, versions, options.version);
-  return replay(
-    table,
-    undefined,
-    versions.filter((version) => version <= wanted),
-  );
+  const checkpoint = checkpoints.findLast((version) => version <= wanted);
+  const base = checkpoint === undefined ? undefined : await fromCheckpoint(table, checkpoint);
+  const newer = versions.filter((version) => version > (base?.version ?? -1) && version <= wanted);
+  return base !== undefined && newer.length === 0 ? base : replay(table, base, newer);
 }
 
 /**
@@ -143,6 +154,13 @@ export async function readLogEntry(table: string, version: number): Promise<LogL
 
 /** Versions that the log of a table holds, ascending from 0; none when there is no such table. */
 export async function logVersions(table: string): Promise<number[]> {
+  return (await listLog(table)).versions;
+}
+
+/** What the log of a table holds: versions from 0 without a gap, and those that have a checkpoint; both ascending. */
+export async function listLog(
+  table: string,
+): Promise<{ versions: number[]; checkpoints: number[] }> {
   const names = await readdir(logFolder(table)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
@@ -159,7 +177,11 @@ export async function logVersions(table: string): Promise<number[]> {
       found: `no entry for version ${gap}`,
       fix: 'restore the table from a backup; every version needs its log file',
     });
-  return versions;
+  const checkpoints = names
+    .map(checkpointVersion)
+    .filter((version) => version !== undefined)
+    .sort((a, b) => a - b);
+  return { versions, checkpoints };
 }
 
 function requireVersion(
@@ -184,25 +206,82 @@ async function replay(
   base: Snapshot | undefined,
   versions: readonly number[],
 ): Promise<Snapshot> {
-  const files = new Map(base?.files);
-  const txns = new Map(base?.txns);
+  const state: LogState = {
+    files: new Map(base?.files),
+    removed: new Map(base?.removed),
+    txns: new Map(base?.txns),
+    metaData: base?.metaData,
+  };
   const schemas = [...(base?.schemas ?? [])];
-  let metaData = base?.metaData;
   let timestampMs = base?.timestampMs ?? 0;
   for (const version of versions) {
+    const schemaBefore = state.metaData?.schemaString;
     for (const line of await readLogEntry(table, version)) {
-      if (line.add) files.set(line.add.path, liveFile(table, line.add, version));
-      else if (line.remove) files.delete(line.remove.path);
-      else if (line.txn) txns.set(line.txn.appId, line.txn.version);
-      else if (line.metaData) {
-        if (line.metaData.schemaString !== metaData?.schemaString) {
-          schemas.push({ version, columns: fromSchemaString(line.metaData.schemaString, table) });
-        }
-        metaData = line.metaData;
-      } else if (line.commitInfo) timestampMs = line.commitInfo.timestamp;
-      else if (line.protocol) refuseNewerProtocol(table, line.protocol.minReaderVersion);
+      apply(table, state, line, version);
+      if (line.commitInfo) timestampMs = line.commitInfo.timestamp;
     }
+    const schemaString = state.metaData?.schemaString;
+    if (schemaString !== undefined && schemaString !== schemaBefore)
+      schemas.push({ version, columns: fromSchemaString(schemaString, table) });
   }
+  return snapshotOf(table, versions.at(-1) ?? base?.version ?? 0, timestampMs, state, schemas);
+}
+
+/** The table at the version of a checkpoint; undefined when another program wrote it. */
+async function fromCheckpoint(table: string, version: number): Promise<Snapshot | undefined> {
+  const checkpoint = await readCheckpoint(logFolder(table), version);
+  if (checkpoint === undefined) return undefined;
+  const state: LogState = {
+    files: new Map(),
+    removed: new Map(),
+    txns: new Map(),
+    metaData: undefined,
+  };
+  for (const line of checkpoint.lines)
+    apply(table, state, line, line.add?.defaultRowCommitVersion ?? version);
+  const { schemaString } = state.metaData ?? {};
+  const all = schemaString === undefined ? [] : fromSchemaString(schemaString, table);
+  const { timestampMs, schemas } = checkpoint.history;
+  return snapshotOf(
+    table,
+    version,
+    timestampMs,
+    state,
+    // columns are only ever added at the end, so how many there were says which
+    schemas.map(({ version: since, columns }) => ({
+      version: since,
+      columns: all.slice(0, columns),
+    })),
+  );
+}
+
+/** What the actions of a log add up to. */
+interface LogState {
+  readonly files: Map<string, LiveFile>;
+  readonly removed: Map<string, RemoveAction>;
+  readonly txns: Map<string, number>;
+  metaData: MetaDataAction | undefined;
+}
+
+function apply(table: string, state: LogState, line: LogLine, version: number): void {
+  if (line.add) {
+    state.files.set(line.add.path, liveFile(table, line.add, version));
+    state.removed.delete(line.add.path);
+  } else if (line.remove) {
+    state.files.delete(line.remove.path);
+    state.removed.set(line.remove.path, line.remove);
+  } else if (line.txn) state.txns.set(line.txn.appId, line.txn.version);
+  else if (line.metaData) state.metaData = line.metaData;
+  else if (line.protocol) refuseNewerProtocol(table, line.protocol.minReaderVersion);
+}
+
+function snapshotOf(
+  table: string,
+  version: number,
+  timestampMs: number,
+  { files, removed, txns, metaData }: LogState,
+  schemas: readonly SchemaChange[],
+): Snapshot {
   const columns = schemas.at(-1)?.columns;
   if (metaData === undefined || columns === undefined)
     throw new PipelineError({
@@ -211,16 +290,10 @@ async function replay(
       found: 'a log without a metaData action',
       fix: 'restore the table from a backup',
     });
+  const { partitionColumns } = metaData;
   return {
-    table,
-    version: versions.at(-1) ?? base?.version ?? 0,
-    timestampMs,
-    columns,
-    schemas,
-    partitionColumns: metaData.partitionColumns,
-    metaData,
-    files,
-    txns,
+    ...{ table, version, timestampMs, columns, schemas, partitionColumns },
+    ...{ metaData, files, removed, txns },
   };
 }
 
@@ -235,6 +308,7 @@ function liveFile(table: string, add: AddAction, addedIn: number): LiveFile {
     bytes: add.size,
     rows: stats?.numRecords ?? 0,
     addedIn,
+    add,
   };
 }
 
