@@ -4,13 +4,13 @@
  *
  * @see https://github.com/delta-io/delta/blob/master/PROTOCOL.md#checkpoints
  */
-import { randomUUID } from 'node:crypto';
-import { rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
 import { FeatureDb, quote } from '../duckdb.js';
 import type { LogLine } from './actions.js';
-import { syncPath } from './durable-file.js';
+import { storageOf } from './storage-of.js';
 
 /** What a checkpoint holds. */
 export interface Checkpoint {
@@ -29,9 +29,9 @@ export interface CheckpointHistory {
   readonly schemas: readonly { readonly version: number; readonly columns: number }[];
 }
 
-/** Name of a version's checkpoint in the log folder. */
-export function checkpointName(version: number): string {
-  return `${String(version).padStart(20, '0')}.checkpoint.parquet`;
+/** Path of a version's checkpoint below the table. */
+export function checkpointPath(version: number): string {
+  return `_delta_log/${String(version).padStart(20, '0')}.checkpoint.parquet`;
 }
 
 /** Version that a file of the log folder is the checkpoint of; undefined for any other file. */
@@ -41,19 +41,15 @@ export function checkpointVersion(name: string): number | undefined {
 }
 
 /**
- * Writes a checkpoint and names it in `_last_checkpoint`. Each file appears complete or not at all; writing the
- * same version again is harmless.
- *
- * @param folder absolute folder of the table's log
+ * Writes a checkpoint and names it in `_last_checkpoint`. Each of the two appears complete or not at all; writing
+ * the same version again is harmless.
  */
-export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
+export async function writeCheckpoint(table: string, checkpoint: Checkpoint): Promise<void> {
   const { version, lines, history } = checkpoint;
-  const temporary = path.join(folder, `.checkpoint-${randomUUID()}`);
-  const [json, parquet, hint] = ['json', 'parquet', 'hint'].map(
-    (kind) => `${temporary}.${kind}.tmp`,
-  );
-  if (json === undefined || parquet === undefined || hint === undefined) return; // three names made above
+  const storage = storageOf(table);
   const db = await logDb();
+  const folder = await mkdtemp(path.join(tmpdir(), 'sentinel-checkpoint-'));
+  const [json, parquet, hint] = [`${folder}/json`, `${folder}/parquet`, `${folder}/hint`] as const;
   try {
     await writeFile(json, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     const columns = Object.entries(COLUMNS).map(([name, type]) => `${name}: ${quote(type)}`);
@@ -65,31 +61,29 @@ export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): P
            KV_METADATA {${HISTORY_KEY}: ${quote(JSON.stringify(history))}})`,
       ),
     );
-    await syncPath(parquet);
-    const { size: sizeInBytes } = await stat(parquet);
-    await rename(parquet, path.join(folder, checkpointName(version)));
+    const { size: bytes } = await stat(parquet);
+    await storage.put([{ file: parquet, path: checkpointPath(version), bytes }]);
     const numOfAddFiles = lines.filter(({ add }) => add !== undefined).length;
-    const text = JSON.stringify({ version, size: lines.length, sizeInBytes, numOfAddFiles });
-    await writeFile(hint, text, { flush: true });
-    await rename(hint, path.join(folder, '_last_checkpoint'));
-    await syncPath(folder);
+    const last = { version, size: lines.length, sizeInBytes: bytes, numOfAddFiles };
+    const text = JSON.stringify(last);
+    await writeFile(hint, text);
+    await storage.put([{ file: hint, path: '_delta_log/_last_checkpoint', bytes: text.length }]);
   } finally {
-    for (const file of [json, parquet, hint]) await rm(file, { force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
 /**
  * Reads a checkpoint.
  *
- * @param folder absolute folder of the table's log
  * @returns undefined for one that another program wrote: it lacks what our replay needs
  * @throws PipelineError DELTA_LOG_BROKEN
  */
 export async function readCheckpoint(
-  folder: string,
+  table: string,
   version: number,
 ): Promise<Checkpoint | undefined> {
-  const file = path.join(folder, checkpointName(version));
+  const file = storageOf(table).location(checkpointPath(version));
   const db = await logDb();
   try {
     return await db.session(async (session) => {

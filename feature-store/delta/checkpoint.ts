@@ -1,7 +1,7 @@
 /** When a table gets a checkpoint, and what goes into it. */
 import type { LogLine } from './actions.js';
 import { writeCheckpoint } from './checkpoint-file.js';
-import { listLog, logFolder, readSnapshot, type Snapshot } from './snapshot.js';
+import { listLog, readSnapshot, type Snapshot } from './snapshot.js';
 
 /** Commits after which a table gets a checkpoint; 10 is Delta's default. */
 export const CHECKPOINT_INTERVAL = 10;
@@ -12,7 +12,6 @@ export const RETENTION_MS = 30 * 86_400_000;
 /**
  * Makes a checkpoint of the table as it is now when the last one lies `CHECKPOINT_INTERVAL` or more versions back.
  *
- * @param table absolute folder of the table
  * @returns the version that it made one of, undefined when none was due
  * @throws PipelineError DELTA_LOG_BROKEN
  */
@@ -24,7 +23,7 @@ export async function checkpointIfDue(
   if (versions.length - 1 - (checkpoints.at(-1) ?? 0) < CHECKPOINT_INTERVAL) return undefined;
   const snapshot = await readSnapshot(table);
   if (snapshot === undefined) return undefined;
-  await writeCheckpoint(logFolder(table), {
+  await writeCheckpoint(table, {
     version: snapshot.version,
     lines: actionsOf(snapshot, nowMs),
     history: {

@@ -4,8 +4,6 @@
  * The reader of the whole store. `delta_scan` and Python's `deltalake` must see the same rows; the
  * conformance test holds them together.
  */
-import { readdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
 import type {
   AddAction,
@@ -16,11 +14,14 @@ import type {
   RemoveAction,
 } from './actions.js';
 import { checkpointVersion, readCheckpoint } from './checkpoint-file.js';
+import { inParallel } from './in-parallel.js';
 import { fromSchemaString, type Column } from './schema.js';
+import { storageOf } from './storage-of.js';
+import type { TableStorage } from './table-storage.js';
 
 /** A data file that is part of a snapshot. */
 export interface LiveFile {
-  /** Absolute path on disk. */
+  /** Absolute path on disk, or an `s3://` address. */
   readonly file: string;
   /** Path as the log writes it, URI-encoded; the file's identity. */
   readonly logPath: string;
@@ -62,7 +63,7 @@ export interface Snapshot {
 /**
  * The table as of `version`, or as it is now; undefined when there is no such table yet.
  *
- * @param table absolute folder of the table
+ * @param table absolute folder of the table, or its `s3://` address
  * @throws PipelineError TABLE_VERSION_UNKNOWN, DELTA_LOG_BROKEN
  */
 export async function readSnapshot(
@@ -71,7 +72,7 @@ export async function readSnapshot(
 ): Promise<Snapshot | undefined> {
   const { versions, checkpoints } = await listLog(table);
   if (versions.length === 0) return undefined;
-  const wanted = requireVersion(table, versions, options.version);
+  const wanted = requireVersion(table, versions.length - 1, options.version);
   const checkpoint = checkpoints.findLast((version) => version <= wanted);
   const base = checkpoint === undefined ? undefined : await fromCheckpoint(table, checkpoint);
   const newer = versions.filter((version) => version > (base?.version ?? -1) && version <= wanted);
@@ -88,9 +89,10 @@ export async function advanceSnapshot(
   snapshot: Snapshot,
   options: { readonly version?: number } = {},
 ): Promise<Snapshot> {
-  const versions = await logVersions(snapshot.table);
-  const wanted = requireVersion(snapshot.table, versions, options.version);
-  const newer = versions.filter((version) => version > snapshot.version && version <= wanted);
+  const versions = await logVersions(snapshot.table, snapshot.version);
+  const last = versions.at(-1) ?? snapshot.version;
+  const wanted = requireVersion(snapshot.table, last, options.version);
+  const newer = versions.filter((version) => version <= wanted);
   return newer.length === 0 ? snapshot : replay(snapshot.table, snapshot, newer);
 }
 
@@ -107,30 +109,30 @@ export function columnsOf(snapshot: Snapshot, { addedIn }: LiveFile): readonly C
   return schema?.columns ?? snapshot.columns;
 }
 
-/** Folder of a table's log. */
-export function logFolder(table: string): string {
-  return path.join(table, '_delta_log');
+/** Path of a version's entry below the table. */
+export function logEntry(version: number): string {
+  return `_delta_log/${entryName(version)}`;
 }
 
-/** Log file of one version. */
-export function logFile(table: string, version: number): string {
-  return path.join(logFolder(table), `${String(version).padStart(20, '0')}.json`);
-}
-
-/** Path in the log for a path on disk: DuckDB has percent-encoded the folders once already, the log encodes that. */
+/** Path in the log for a path below the table: DuckDB has percent-encoded the folders once already, the log encodes that. */
 export function toLogPath(relativePath: string): string {
-  return encodeURI(relativePath.split(path.sep).join('/'));
+  return encodeURI(relativePath);
 }
 
-/** Absolute path on disk for a path in the log. */
-function toDiskPath(table: string, logPath: string): string {
-  return path.join(table, decodeURIComponent(logPath));
+function entryName(version: number): string {
+  return `${String(version).padStart(20, '0')}.json`;
 }
 
-/** The actions of one log entry. */
+/**
+ * The actions of one log entry.
+ *
+ * @throws PipelineError DELTA_LOG_BROKEN
+ */
 export async function readLogEntry(table: string, version: number): Promise<LogLine[]> {
-  const file = logFile(table, version);
-  const text = await readFile(file, 'utf8');
+  const storage = storageOf(table);
+  const text = await storage.read(logEntry(version));
+  if (text === undefined) throw missingEntry(table, version);
+  const file = storage.location(logEntry(version));
   return text
     .split('\n')
     .filter((line) => line !== '')
@@ -152,44 +154,48 @@ export async function readLogEntry(table: string, version: number): Promise<LogL
     });
 }
 
-/** Versions that the log of a table holds, ascending from 0; none when there is no such table. */
-export async function logVersions(table: string): Promise<number[]> {
-  return (await listLog(table)).versions;
+/** What the log of a table holds. */
+export interface LogListing {
+  /** Versions that have an entry, ascending, without a gap. */
+  readonly versions: readonly number[];
+  /** Versions that have a checkpoint, ascending. */
+  readonly checkpoints: readonly number[];
 }
 
-/** What the log of a table holds: versions from 0 without a gap, and those that have a checkpoint; both ascending. */
-export async function listLog(
-  table: string,
-): Promise<{ versions: number[]; checkpoints: number[] }> {
-  const names = await readdir(logFolder(table)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+/**
+ * What the log of a table holds behind `after`; nothing when there is no such table.
+ *
+ * @param after @default -1, so all of it
+ * @throws PipelineError DELTA_LOG_BROKEN for a gap
+ */
+export async function listLog(table: string, after = -1): Promise<LogListing> {
+  const names = await storageOf(table).listLog(after < 0 ? undefined : entryName(after));
   const versions = names
     .filter((name) => /^\d{20}\.json$/.test(name))
-    .map((name) => Number(name.slice(0, 20)))
-    .sort((a, b) => a - b);
-  const gap = versions.findIndex((version, index) => version !== index);
-  if (gap >= 0)
-    throw new PipelineError({
-      code: 'DELTA_LOG_BROKEN',
-      file: logFolder(table),
-      found: `no entry for version ${gap}`,
-      fix: 'restore the table from a backup; every version needs its log file',
-    });
-  const checkpoints = names
-    .map(checkpointVersion)
-    .filter((version) => version !== undefined)
-    .sort((a, b) => a - b);
-  return { versions, checkpoints };
+    .map((name) => Number(name.slice(0, 20)));
+  const gap = versions.findIndex((version, index) => version !== after + 1 + index);
+  if (gap >= 0) throw missingEntry(table, after + 1 + gap);
+  return {
+    versions,
+    checkpoints: names.map(checkpointVersion).filter((version) => version !== undefined),
+  };
 }
 
-function requireVersion(
-  table: string,
-  versions: readonly number[],
-  version: number | undefined,
-): number {
-  const last = versions.length - 1; // logVersions has checked that there is no gap
+/** The versions of `listLog`. */
+export async function logVersions(table: string, after = -1): Promise<readonly number[]> {
+  return (await listLog(table, after)).versions;
+}
+
+function missingEntry(table: string, version: number): PipelineError {
+  return new PipelineError({
+    code: 'DELTA_LOG_BROKEN',
+    file: storageOf(table).location('_delta_log'),
+    found: `no entry for version ${version}`,
+    fix: 'restore the table from a backup; every version needs its log file',
+  });
+}
+
+function requireVersion(table: string, last: number, version: number | undefined): number {
   const wanted = version ?? last;
   if (wanted >= 0 && wanted <= last) return wanted;
   throw new PipelineError({
@@ -206,44 +212,34 @@ async function replay(
   base: Snapshot | undefined,
   versions: readonly number[],
 ): Promise<Snapshot> {
-  const state: LogState = {
-    files: new Map(base?.files),
-    removed: new Map(base?.removed),
-    txns: new Map(base?.txns),
-    metaData: base?.metaData,
-  };
+  const state = logState(table, base);
   const schemas = [...(base?.schemas ?? [])];
   let timestampMs = base?.timestampMs ?? 0;
-  for (const version of versions) {
+  const entries = await inParallel(versions, (version) => readLogEntry(table, version));
+  for (const [index, version] of versions.entries()) {
     const schemaBefore = state.metaData?.schemaString;
-    for (const line of await readLogEntry(table, version)) {
-      apply(table, state, line, version);
+    for (const line of entries[index] ?? []) {
+      apply(state, line, version);
       if (line.commitInfo) timestampMs = line.commitInfo.timestamp;
     }
     const schemaString = state.metaData?.schemaString;
     if (schemaString !== undefined && schemaString !== schemaBefore)
       schemas.push({ version, columns: fromSchemaString(schemaString, table) });
   }
-  return snapshotOf(table, versions.at(-1) ?? base?.version ?? 0, timestampMs, state, schemas);
+  return snapshotOf(versions.at(-1) ?? base?.version ?? 0, timestampMs, state, schemas);
 }
 
 /** The table at the version of a checkpoint; undefined when another program wrote it. */
 async function fromCheckpoint(table: string, version: number): Promise<Snapshot | undefined> {
-  const checkpoint = await readCheckpoint(logFolder(table), version);
+  const checkpoint = await readCheckpoint(table, version);
   if (checkpoint === undefined) return undefined;
-  const state: LogState = {
-    files: new Map(),
-    removed: new Map(),
-    txns: new Map(),
-    metaData: undefined,
-  };
+  const state = logState(table, undefined);
   for (const line of checkpoint.lines)
-    apply(table, state, line, line.add?.defaultRowCommitVersion ?? version);
+    apply(state, line, line.add?.defaultRowCommitVersion ?? version);
   const { schemaString } = state.metaData ?? {};
   const all = schemaString === undefined ? [] : fromSchemaString(schemaString, table);
   const { timestampMs, schemas } = checkpoint.history;
   return snapshotOf(
-    table,
     version,
     timestampMs,
     state,
@@ -257,29 +253,41 @@ async function fromCheckpoint(table: string, version: number): Promise<Snapshot 
 
 /** What the actions of a log add up to. */
 interface LogState {
+  readonly table: string;
+  readonly storage: TableStorage;
   readonly files: Map<string, LiveFile>;
   readonly removed: Map<string, RemoveAction>;
   readonly txns: Map<string, number>;
   metaData: MetaDataAction | undefined;
 }
 
-function apply(table: string, state: LogState, line: LogLine, version: number): void {
+function logState(table: string, base: Snapshot | undefined): LogState {
+  return {
+    table,
+    storage: storageOf(table),
+    files: new Map(base?.files),
+    removed: new Map(base?.removed),
+    txns: new Map(base?.txns),
+    metaData: base?.metaData,
+  };
+}
+
+function apply(state: LogState, line: LogLine, version: number): void {
   if (line.add) {
-    state.files.set(line.add.path, liveFile(table, line.add, version));
+    state.files.set(line.add.path, liveFile(state.storage, line.add, version));
     state.removed.delete(line.add.path);
   } else if (line.remove) {
     state.files.delete(line.remove.path);
     state.removed.set(line.remove.path, line.remove);
   } else if (line.txn) state.txns.set(line.txn.appId, line.txn.version);
   else if (line.metaData) state.metaData = line.metaData;
-  else if (line.protocol) refuseNewerProtocol(table, line.protocol.minReaderVersion);
+  else if (line.protocol) refuseNewerProtocol(state.table, line.protocol.minReaderVersion);
 }
 
 function snapshotOf(
-  table: string,
   version: number,
   timestampMs: number,
-  { files, removed, txns, metaData }: LogState,
+  { table, files, removed, txns, metaData }: LogState,
   schemas: readonly SchemaChange[],
 ): Snapshot {
   const columns = schemas.at(-1)?.columns;
@@ -297,11 +305,11 @@ function snapshotOf(
   };
 }
 
-function liveFile(table: string, add: AddAction, addedIn: number): LiveFile {
+function liveFile(storage: TableStorage, add: AddAction, addedIn: number): LiveFile {
   // stats are JSON text by the protocol; a file without them counts as unknown, and we always write them
   const stats = add.stats === undefined ? undefined : (JSON.parse(add.stats) as FileStats);
   return {
-    file: toDiskPath(table, add.path),
+    file: storage.location(decodeURIComponent(add.path)),
     logPath: add.path,
     partitionValues: add.partitionValues,
     tags: add.tags ?? {},

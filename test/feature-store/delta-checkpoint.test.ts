@@ -4,14 +4,9 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { checkpointIfDue } from '../../feature-store/delta/checkpoint.js';
-import { checkpointName } from '../../feature-store/delta/checkpoint-file.js';
+import { checkpointPath } from '../../feature-store/delta/checkpoint-file.js';
 import { commitTable } from '../../feature-store/delta/commit.js';
-import {
-  logFile,
-  logFolder,
-  readSnapshot,
-  type Snapshot,
-} from '../../feature-store/delta/snapshot.js';
+import { logEntry, readSnapshot, type Snapshot } from '../../feature-store/delta/snapshot.js';
 import { queryTables } from '../../feature-store/query-tables.js';
 import { stageThings, THINGS, thingsFolder } from './delta-things.js';
 import { aHome, EXTENSIONS, PYTHON, type StoreHome } from './store-builders.js';
@@ -39,7 +34,11 @@ async function aLongLog(): Promise<StoreHome> {
   return home;
 }
 
-const namesOf = async (home: StoreHome) => readdir(logFolder(thingsFolder(home)));
+const pathOf = (home: StoreHome, name: string) => path.join(thingsFolder(home), name);
+const logFile = (home: StoreHome, version: number) => pathOf(home, logEntry(version));
+const LAST = '_delta_log/_last_checkpoint';
+const namesOf = async (home: StoreHome) =>
+  (await readdir(pathOf(home, '_delta_log'))).map((name) => `_delta_log/${name}`);
 const ROWS = [18, 19, 20, 21];
 
 /** What a reader gets of a snapshot; the actions themselves say in a checkpoint that they change no data. */
@@ -55,13 +54,13 @@ test('a table gets a checkpoint every tenth commit, and keeps its log entries', 
   const home = await aLongLog();
   const names = await namesOf(home);
   expect(names.filter((name) => name.includes('checkpoint')).sort()).toEqual([
-    checkpointName(10),
-    checkpointName(20),
-    '_last_checkpoint',
+    checkpointPath(10),
+    checkpointPath(20),
+    LAST,
   ]);
   expect(names.filter((name) => name.endsWith('.json'))).toHaveLength(22);
-  expect(names.filter((name) => name.startsWith('.'))).toEqual([]);
-  const hint = await readFile(path.join(logFolder(thingsFolder(home)), '_last_checkpoint'), 'utf8');
+  expect(names.filter((name) => name.includes('tmp'))).toEqual([]);
+  const hint = await readFile(pathOf(home, LAST), 'utf8');
   // 2 + txns 3 + files 4 + tombstones 17
   expect(JSON.parse(hint)).toMatchObject({ version: 20, size: 26, numOfAddFiles: 4 });
 });
@@ -72,7 +71,7 @@ test('every version read through a checkpoint is the version that the whole log 
   const through = [];
   for (let version = 0; version < 22; version++)
     through.push(meaningOf(await readSnapshot(table, { version })));
-  for (const version of [10, 20]) await rm(path.join(logFolder(table), checkpointName(version)));
+  for (const version of [10, 20]) await rm(pathOf(home, checkpointPath(version)));
   for (let version = 0; version < 22; version++)
     expect(meaningOf(await readSnapshot(table, { version }))).toEqual(through[version]);
 });
@@ -80,7 +79,7 @@ test('every version read through a checkpoint is the version that the whole log 
 test('a reader starts at the checkpoint and never opens an older entry', async () => {
   const home = await aLongLog();
   for (let version = 0; version <= 20; version++)
-    await writeFile(logFile(thingsFolder(home), version), 'not read');
+    await writeFile(logFile(home, version), 'not read');
   const { rows } = await queryTables({ ...home, sql: 'SELECT n, extra FROM things ORDER BY n' });
   expect(rows).toEqual(ROWS.map((n) => ({ n, extra: null })));
 });
@@ -89,7 +88,7 @@ test.skipIf(!existsSync(PYTHON))(
   'Python deltalake reads through the checkpoint (skipped where set-up did not run)',
   async () => {
     const home = await aLongLog();
-    for (let version = 0; version < 20; version++) await rm(logFile(thingsFolder(home), version));
+    for (let version = 0; version < 20; version++) await rm(logFile(home, version));
     const program = `
 import json, sys
 from deltalake import DeltaTable
@@ -105,7 +104,7 @@ test.skipIf(!existsSync(EXTENSIONS))(
   'delta_scan reads through the checkpoint (skipped where set-up did not run)',
   async () => {
     const home = await aLongLog();
-    for (let version = 0; version < 20; version++) await rm(logFile(thingsFolder(home), version));
+    for (let version = 0; version < 20; version++) await rm(logFile(home, version));
     await home.db.loadDelta();
     const found = await home.db.rows(
       `SELECT kind, n, extra FROM delta_scan('${thingsFolder(home)}') ORDER BY n`,
@@ -118,20 +117,16 @@ test.skipIf(!existsSync(EXTENSIONS))(
 
 test('a log without checkpoints gets one with its next commit', async () => {
   const home = await aLongLog();
-  const folder = logFolder(thingsFolder(home));
-  for (const name of [checkpointName(10), checkpointName(20), '_last_checkpoint'])
-    await rm(path.join(folder, name));
+  for (const name of [checkpointPath(10), checkpointPath(20), LAST]) await rm(pathOf(home, name));
   await commitTable({ table: thingsFolder(home), schema: WIDER, adds: [] });
-  expect(await namesOf(home)).toContain(checkpointName(22));
+  expect(await namesOf(home)).toContain(checkpointPath(22));
 });
 
 test('what a writer killed in the middle of a checkpoint leaves harms no reader', async () => {
   const home = await aLongLog();
-  const folder = logFolder(thingsFolder(home));
-  const whole = await readFile(path.join(folder, checkpointName(20)));
-  await writeFile(path.join(folder, '_last_checkpoint'), '{"version":10,"size":1}');
-  await writeFile(path.join(folder, '.checkpoint-x.json.tmp'), '{"add":');
-  await writeFile(path.join(folder, '.checkpoint-x.parquet.tmp'), whole.subarray(0, 100));
+  const whole = await readFile(pathOf(home, checkpointPath(20)));
+  await writeFile(pathOf(home, LAST), '{"version":10,"size":1}');
+  await writeFile(pathOf(home, `${checkpointPath(21)}.x.tmp`), whole.subarray(0, 100));
   const { rows } = await queryTables({ ...home, sql: 'SELECT n FROM things ORDER BY n' });
   expect(rows.map(({ n }) => n)).toEqual(ROWS);
   await home.db.loadDelta();
@@ -141,17 +136,16 @@ test('what a writer killed in the middle of a checkpoint leaves harms no reader'
 
 test('a damaged checkpoint is an error that says what to delete', async () => {
   const home = await aLongLog();
-  await writeFile(path.join(logFolder(thingsFolder(home)), checkpointName(20)), 'damaged');
+  await writeFile(pathOf(home, checkpointPath(20)), 'damaged');
   await expect(readSnapshot(thingsFolder(home))).rejects.toMatchObject({
     code: 'DELTA_LOG_BROKEN',
-    message: expect.stringContaining(checkpointName(20)) as string,
+    message: expect.stringContaining(checkpointPath(20)) as string,
   });
 });
 
 test('tombstones older than the retention are left out', async () => {
   const home = await aLongLog();
-  const folder = logFolder(thingsFolder(home));
-  for (const name of [checkpointName(10), checkpointName(20)]) await rm(path.join(folder, name));
+  for (const name of [checkpointPath(10), checkpointPath(20)]) await rm(pathOf(home, name));
   const inMonths = Date.now() + 90 * 86_400_000;
   expect(await checkpointIfDue(thingsFolder(home), inMonths)).toBe(21);
   expect((await readSnapshot(thingsFolder(home)))?.removed.size).toBe(0);
