@@ -63,7 +63,8 @@ interface ProtocolAction {
   readonly minWriterVersion: number;
 }
 
-interface CommitInfoAction {
+/** What the writer says of its commit. */
+export interface CommitInfoAction {
   readonly timestamp: number;
   readonly operation: string;
   readonly operationParameters: Readonly<Record<string, string>>;

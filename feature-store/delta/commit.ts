@@ -46,6 +46,8 @@ export interface CommitRequest {
   readonly txn?: { readonly appId: string; readonly version: number };
   /** Further records for the same commit, such as a source that it withdraws. */
   readonly otherTxns?: readonly { readonly appId: string; readonly version: number }[];
+  /** False when the rows stay the same and only lie in other files. @default true */
+  readonly dataChange?: boolean;
   /** Delta's word for the change, such as `WRITE`. @default 'WRITE' */
   readonly operation?: string;
   /** What a person wants to know of this version, e.g. the run. */
@@ -228,7 +230,7 @@ function logText(
       remove: {
         path: file.logPath,
         deletionTimestamp: now,
-        dataChange: true,
+        dataChange: request.dataChange ?? true,
         extendedFileMetadata: true,
         partitionValues: file.partitionValues,
         size: file.bytes,
@@ -241,7 +243,7 @@ function logText(
         partitionValues: staged.partitionValues,
         size: staged.bytes,
         modificationTime: now,
-        dataChange: true,
+        dataChange: request.dataChange ?? true,
         stats: JSON.stringify(staged.stats),
         ...(staged.tags !== undefined && { tags: staged.tags }),
       },

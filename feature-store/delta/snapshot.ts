@@ -7,6 +7,7 @@
 import { PipelineError } from '../../contracts/errors.js';
 import type {
   AddAction,
+  CommitInfoAction,
   FileStats,
   LogLine,
   MetaDataAction,
@@ -132,26 +133,45 @@ export async function readLogEntry(table: string, version: number): Promise<LogL
   const storage = storageOf(table);
   const text = await storage.read(logEntry(version));
   if (text === undefined) throw missingEntry(table, version);
-  const file = storage.location(logEntry(version));
   return text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line, index) => {
-      try {
-        return JSON.parse(line) as LogLine; // members are checked where they are used
-      } catch (cause) {
-        throw new PipelineError(
-          {
-            code: 'DELTA_LOG_BROKEN',
-            file,
-            row: index + 1,
-            found: 'a line that is not JSON',
-            fix: 'restore the table from a backup; log files are never edited',
-          },
-          { cause },
-        );
-      }
-    });
+    .map((line, index) => parseLine(storage.location(logEntry(version)), line, index + 1));
+}
+
+/**
+ * What the writer of a version said of it; undefined when it said nothing.
+ *
+ * @throws PipelineError DELTA_LOG_BROKEN
+ */
+export async function readCommitInfo(
+  table: string,
+  version: number,
+): Promise<CommitInfoAction | undefined> {
+  const storage = storageOf(table);
+  const text = await storage.read(logEntry(version));
+  if (text === undefined) throw missingEntry(table, version);
+  // it is the first line of ours, and the others may be many
+  const first = parseLine(storage.location(logEntry(version)), text.split('\n', 1).join(), 1);
+  if (first.commitInfo !== undefined) return first.commitInfo;
+  return (await readLogEntry(table, version)).find((line) => line.commitInfo)?.commitInfo;
+}
+
+function parseLine(file: string, line: string, row: number): LogLine {
+  try {
+    return JSON.parse(line) as LogLine; // members are checked where they are used
+  } catch (cause) {
+    throw new PipelineError(
+      {
+        code: 'DELTA_LOG_BROKEN',
+        file,
+        row,
+        found: 'a line that is not JSON',
+        fix: 'restore the table from a backup; log files are never edited',
+      },
+      { cause },
+    );
+  }
 }
 
 /** What the log of a table holds. */

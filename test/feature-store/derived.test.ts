@@ -213,6 +213,12 @@ test('a week is stale until each of its tables is computed from the files it has
   await derive('2022-W24');
   await derive('2022-W25');
   expect(await weeks()).toEqual([]);
+  const table = tableFolder(home.tablesRoot, FLOWS.name);
+  const compacted = await compactTable({
+    ...{ db: home.db, table, schema: FLOWS, stagingDir: home.staging() },
+  });
+  expect(compacted).toMatchObject({ filesBefore: 2, filesAfter: 1 });
+  expect(await weeks()).toEqual([]);
 });
 
 test('a file that is in no table gives the same features', async () => {
