@@ -14,6 +14,7 @@ import { payloadsCommand } from './commands/payloads.js';
 import { queryCommand } from './commands/query.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
+import { tablesCommand } from './commands/tables.js';
 import { upCommand } from './commands/up.js';
 import { doctorCommand } from './doctor.js';
 import { reportError } from './output.js';
@@ -37,6 +38,7 @@ for (const command of [
   backfillCommand(),
   ingestCommand(),
   queryCommand(),
+  tablesCommand(),
   modelsCommand(),
   payloadsCommand(),
   generateCommand(),

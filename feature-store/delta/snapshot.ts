@@ -97,6 +97,11 @@ export async function advanceSnapshot(
   return newer.length === 0 ? snapshot : replay(snapshot.table, snapshot, newer);
 }
 
+/** Rows of a file by its statistics, JSON text by the protocol; 0 for a file without them, and we always write them. */
+export function rowsOf({ stats = '{}' }: Pick<AddAction, 'stats'>): number {
+  return (JSON.parse(stats) as Partial<FileStats>).numRecords ?? 0;
+}
+
 /** Rows of the live files, from the log alone. */
 export function countRows(files: Iterable<LiveFile>): number {
   let rows = 0;
@@ -326,15 +331,13 @@ function snapshotOf(
 }
 
 function liveFile(storage: TableStorage, add: AddAction, addedIn: number): LiveFile {
-  // stats are JSON text by the protocol; a file without them counts as unknown, and we always write them
-  const stats = add.stats === undefined ? undefined : (JSON.parse(add.stats) as FileStats);
   return {
     file: storage.location(decodeURIComponent(add.path)),
     logPath: add.path,
     partitionValues: add.partitionValues,
     tags: add.tags ?? {},
     bytes: add.size,
-    rows: stats?.numRecords ?? 0,
+    rows: rowsOf(add),
     addedIn,
     add,
   };

@@ -7,6 +7,7 @@ import {
   type FlowNumbers,
 } from '../../domain/traffic/features.js';
 import { aggregateTraffic } from '../../feature-store/aggregate.js';
+import { compactTable } from '../../feature-store/compact.js';
 import type { CommitResult } from '../../feature-store/delta/commit.js';
 import { commitDerived, flowsOfWeek } from '../../feature-store/derived.js';
 import { buildFeatures } from '../../feature-store/features.js';
@@ -16,6 +17,7 @@ import { queryTables } from '../../feature-store/query-tables.js';
 import { readFlowSet, readParsedFlowSet } from '../../feature-store/read-flows.js';
 import { listSources } from '../../feature-store/sources/list-sources.js';
 import { staleWeeks } from '../../feature-store/stale-weeks.js';
+import { FLOWS, tableFolder } from '../../feature-store/tables.js';
 import { aFlow, aHome, flowCsv, ingest, REAL_FLOWS, type StoreHome } from './store-builders.js';
 
 async function deriveFeatures(home: StoreHome, weeks: readonly string[]): Promise<void> {
