@@ -13,7 +13,7 @@ export interface S3Secret {
 /** @throws PipelineError S3_REJECTED when no keys or no region are set */
 export async function s3Secret(): Promise<S3Secret> {
   try {
-    const { config } = s3Client();
+    const { config } = await s3Client();
     const keys = await config.credentials();
     const endpoint = await config.endpoint?.();
     const port = endpoint?.port === undefined ? '' : `:${endpoint.port}`;

@@ -52,7 +52,7 @@ export interface CommitRequest {
   readonly operation?: string;
   /** What a person wants to know of this version, e.g. the run. */
   readonly info?: Readonly<Record<string, string>>;
-  /** Version the rows were computed from: another's change since then to what is replaced is a conflict. @default the version now */
+  /** Version the rows were computed from: another's change since then to what is replaced is a conflict; -1 when there was no table. @default the version now */
   readonly readVersion?: number;
 }
 
@@ -81,11 +81,11 @@ export async function commitTable(request: CommitRequest): Promise<CommitResult>
 async function commitOnce(request: CommitRequest): Promise<CommitResult> {
   const { table, schema, adds, txn, readVersion } = request;
   const storage = storageOf(table);
-  const base = await readSnapshot(table, {
-    ...(readVersion !== undefined && { version: readVersion }),
-  });
-  let snapshot =
-    base !== undefined && readVersion !== undefined ? await advanceSnapshot(base) : base;
+  const base =
+    readVersion === -1
+      ? undefined
+      : await readSnapshot(table, { ...(readVersion !== undefined && { version: readVersion }) });
+  let snapshot = readVersion === undefined ? base : await newest(table, base);
   if (snapshot !== undefined && isRecorded(snapshot, txn)) {
     await inParallel(adds, ({ file }) => rm(file, { force: true }));
     return { version: snapshot.version, kind: 'already' };
@@ -103,8 +103,7 @@ async function commitOnce(request: CommitRequest): Promise<CommitResult> {
       const version = (snapshot?.version ?? -1) + 1;
       const text = logText(snapshot, replaced, request, txnId);
       if (await storage.create(logEntry(version), text)) return { version, kind: 'committed' };
-      snapshot =
-        snapshot === undefined ? await readSnapshot(table) : await advanceSnapshot(snapshot);
+      snapshot = await newest(table, snapshot);
       if (snapshot !== undefined && isRecorded(snapshot, txn)) {
         await withdrawMoved();
         return { version: snapshot.version, kind: 'already' };
@@ -130,6 +129,10 @@ export function moveStagedFiles(table: string, adds: readonly StagedFile[]): Pro
   return storageOf(table).put(
     adds.map(({ file, relativePath, bytes }) => ({ file, path: relativePath, bytes })),
   );
+}
+
+function newest(table: string, older: Snapshot | undefined): Promise<Snapshot | undefined> {
+  return older === undefined ? readSnapshot(table) : advanceSnapshot(older);
 }
 
 function isRecorded(snapshot: Snapshot, txn: CommitRequest['txn']): boolean {

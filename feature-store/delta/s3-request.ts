@@ -1,7 +1,8 @@
 /** Requests to S3 as the store makes them: what may pass is tried again, what stays is told with its fix. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { S3ServiceException } from '@aws-sdk/client-s3';
+import type { S3 } from '@aws-sdk/client-s3';
 import { PipelineError } from '../../contracts/errors.js';
+import { s3Client } from './s3-client.js';
 
 /**
  * Does a request that may be done twice, up to six times.
@@ -9,10 +10,11 @@ import { PipelineError } from '../../contracts/errors.js';
  * @param address what it is about, for the error
  * @throws PipelineError S3_UNREACHABLE when no try came through, S3_REJECTED
  */
-export async function repeatable<T>(address: string, request: () => Promise<T>): Promise<T> {
+export async function repeatable<T>(address: string, request: (s3: S3) => Promise<T>): Promise<T> {
+  const s3 = await s3Client();
   for (let tries = 1; ; tries++)
     try {
-      return await request();
+      return await request(s3);
     } catch (error) {
       if (!mayPass(error)) throw rejected(address, error);
       if (tries === MAX_TRIES) throw unreachable(address, error);
@@ -22,7 +24,8 @@ export async function repeatable<T>(address: string, request: () => Promise<T>):
 
 /** The HTTP status of a failed request; undefined when no answer came. */
 export function statusOf(error: unknown): number | undefined {
-  return error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+  if (!(error instanceof Error) || !('$metadata' in error)) return undefined;
+  return (error.$metadata as { httpStatusCode?: number }).httpStatusCode; // the SDK's errors carry it
 }
 
 /** Whether the same request may succeed later: no answer, a server at fault, too many requests, or a race. */
@@ -48,7 +51,7 @@ export function unreachable(address: string, cause: unknown): PipelineError {
       found: `${MAX_TRIES} requests failed, at last with ${describe(cause)}`,
       fix: 'check AWS_ENDPOINT_URL and the network; the task is tried again',
     },
-    { cause },
+    { cause: withoutResponse(cause) },
   );
 }
 
@@ -61,8 +64,15 @@ export function rejected(address: string, cause: unknown): PipelineError {
       found: describe(cause),
       fix: 'check the bucket, AWS_REGION and the keys; they need to list, read, write and delete below this prefix',
     },
-    { cause },
+    { cause: withoutResponse(cause) },
   );
+}
+
+/** The SDK's errors hold the whole connection: whoever prints one would print it. */
+function withoutResponse(error: unknown): unknown {
+  if (error instanceof Error && '$response' in error)
+    Object.defineProperty(error, '$response', { enumerable: false });
+  return error;
 }
 
 function describe(error: unknown): string {

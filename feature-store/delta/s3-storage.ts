@@ -1,15 +1,7 @@
 /** A table below a prefix of an S3 bucket. */
 import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
-import {
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type ListObjectsV2CommandInput,
-  type ListObjectsV2CommandOutput,
-} from '@aws-sdk/client-s3';
+import type { ListObjectsV2CommandInput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { inParallel } from './in-parallel.js';
 import { s3Client } from './s3-client.js';
 import {
@@ -30,19 +22,19 @@ export function s3Storage(table: string): TableStorage {
   const object = (path: string) => ({ Bucket: bucket, Key: prefix + path });
 
   const read = (path: string): Promise<string | undefined> =>
-    repeatable(location(path), () =>
+    repeatable(location(path), (s3) =>
       unlessMissing(async () => {
-        const { Body } = await s3Client().send(new GetObjectCommand(object(path)));
+        const { Body } = await s3.getObject(object(path));
         return Body?.transformToString();
       }),
     );
 
   /** A lost answer says nothing: the object itself says whether it is ours. */
   async function create(path: string, text: string): Promise<boolean> {
+    const s3 = await s3Client();
     for (let tries = 1; ; tries++)
       try {
-        const put = new PutObjectCommand({ ...object(path), Body: text, IfNoneMatch: '*' });
-        await s3Client().send(put);
+        await s3.putObject({ ...object(path), Body: text, IfNoneMatch: '*' });
         return true;
       } catch (error) {
         if (!mayPass(error)) throw rejected(location(path), error);
@@ -60,19 +52,17 @@ export function s3Storage(table: string): TableStorage {
       () => undefined,
     );
     if (size === bytes) {
-      await repeatable(location(path), () =>
-        s3Client().send(
-          new PutObjectCommand({
-            ...object(path),
-            Body: createReadStream(file),
-            ContentLength: bytes,
-          }),
-        ),
+      await repeatable(location(path), (s3) =>
+        s3.putObject({
+          ...object(path),
+          Body: createReadStream(file),
+          ContentLength: bytes,
+        }),
       );
       return rm(file);
     }
-    const there = await repeatable(location(path), () =>
-      unlessMissing(() => s3Client().send(new HeadObjectCommand(object(path)))),
+    const there = await repeatable(location(path), (s3) =>
+      unlessMissing(() => s3.headObject(object(path))),
     );
     if (there?.ContentLength !== bytes) throw stagedMissing(staged, location(path));
   }
@@ -105,18 +95,18 @@ export function s3Storage(table: string): TableStorage {
       await inParallel(files, upload);
     },
     remove: async (paths) => {
-      for (let start = 0; start < paths.length; start += PAGE)
-        await repeatable(table, () =>
-          s3Client().send(
-            new DeleteObjectsCommand({
-              Bucket: bucket,
-              Delete: {
-                Quiet: true,
-                Objects: paths.slice(start, start + PAGE).map((path) => ({ Key: prefix + path })),
-              },
-            }),
-          ),
-        );
+      for (let start = 0; start < paths.length; start += PAGE) {
+        const Objects = paths.slice(start, start + PAGE).map((path) => ({ Key: prefix + path }));
+        await repeatable(table, async (s3) => {
+          const { Errors = [] } = await s3.deleteObjects({
+            Bucket: bucket,
+            Delete: { Quiet: true, Objects },
+          });
+          const [first] = Errors;
+          if (first !== undefined)
+            throw new Error(`${String(first.Code)} for ${String(first.Key)}`);
+        });
+      }
     },
   };
 }
@@ -138,13 +128,11 @@ async function* listPages(
 ): AsyncGenerator<ListObjectsV2CommandOutput> {
   let token: string | undefined;
   do {
-    const page = await repeatable(address, () =>
-      s3Client().send(
-        new ListObjectsV2Command({
-          ...input,
-          ...(token !== undefined && { ContinuationToken: token }),
-        }),
-      ),
+    const page = await repeatable(address, (s3) =>
+      s3.listObjectsV2({
+        ...input,
+        ...(token !== undefined && { ContinuationToken: token }),
+      }),
     );
     yield page;
     token = page.NextContinuationToken;
