@@ -2,8 +2,7 @@
  * The only writer of our tables: staged Parquet files become one new version, or nothing does.
  *
  * Order: move the data files into the table, durably, then create the log entry. A crash before
- * the entry leaves files that no version names: they take space until someone deletes them, and nothing does
- * by itself. Rows are visible only with the entry.
+ * the entry leaves files that no version names: they take space until a vacuum deletes them. Rows are visible only with the entry.
  */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
