@@ -17,6 +17,7 @@ import { queryCommand } from './commands/query.js';
 import { rejectedCommand } from './commands/rejected.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
+import { tablesCommand } from './commands/tables.js';
 import { upCommand } from './commands/up.js';
 import { doctorCommand } from './doctor.js';
 import { reportError } from './output.js';
@@ -42,6 +43,7 @@ for (const command of [
   queryCommand(),
   featuresCommand(),
   rejectedCommand(),
+  tablesCommand(),
   modelsCommand(),
   lineageCommand(),
   payloadsCommand(),

@@ -89,6 +89,7 @@ export const ERROR_CODES = {
   STORE_QUERY_FAILED: 'retry',
   TABLE_UNKNOWN: 'final',
   TABLE_VERSION_UNKNOWN: 'final',
+  TABLE_VERSION_VACUUMED: 'final',
   TASK_CANCELLED: 'final',
   TASK_CONTRACT_CHANGED: 'final',
   TASK_EDGE_TYPE: 'final',

@@ -8,6 +8,7 @@ import {
   type FlowNumbers,
 } from '../../domain/traffic/features.js';
 import { aggregateTraffic } from '../../feature-store/aggregate.js';
+import { compactTable } from '../../feature-store/compact.js';
 import type { CommitResult } from '../../feature-store/delta/commit.js';
 import { commitDerived, flowsOfWeek } from '../../feature-store/derived.js';
 import { registrableDomain, selectFeatures } from '../../feature-store/feature-sql.js';
@@ -16,6 +17,7 @@ import { queryTables } from '../../feature-store/query-tables.js';
 import { readFlowSet, readParsedFlowSet } from '../../feature-store/read-flows.js';
 import { listSources } from '../../feature-store/sources/list-sources.js';
 import { staleWeeks } from '../../feature-store/stale-weeks.js';
+import { FLOWS, tableFolder } from '../../feature-store/tables.js';
 import {
   aFlow,
   aHome,
@@ -225,6 +227,12 @@ test('a week is stale until each of its tables is computed from the files it has
   ]);
   await derive('2022-W24');
   await derive('2022-W25');
+  expect(await weeks()).toEqual([]);
+  const table = tableFolder(home.tablesRoot, FLOWS.name);
+  const compacted = await compactTable({
+    ...{ db: home.db, table, schema: FLOWS, stagingDir: home.staging() },
+  });
+  expect(compacted).toMatchObject({ filesBefore: 2, filesAfter: 1 });
   expect(await weeks()).toEqual([]);
 });
 
