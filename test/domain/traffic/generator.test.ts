@@ -1,19 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import {
-  formatDayStats,
-  formatFlowRow,
-  formatServicemap,
-  GENERATED_HEADER,
-} from '../../../domain/traffic/generator-csv.js';
+import { formatStats, GENERATED_HEADER } from '../../../domain/traffic/generator-csv.js';
 import { dateOfDay, isoWeeksBetween } from '../../../domain/traffic/generator-calendar.js';
-import { generateDay, partitionOf, planWeek } from '../../../domain/traffic/generator-day.js';
-import { parseTrafficEvent, recordEvent } from '../../../domain/traffic/generator-events.js';
+import { partitionOf } from '../../../domain/traffic/generator-day.js';
+import { planWeek } from '../../../domain/traffic/generator-volume.js';
 import {
   createWorld,
   type World,
   type WorldOptions,
 } from '../../../domain/traffic/generator-world.js';
-import { flowsOf } from '../../builders/generated-window.js';
+import { flowsOf, flowsOfDay, rowsOfWeek } from '../../builders/generated-window.js';
 
 describe('a world', () => {
   test('of one seed is the same every time; of another seed it differs', () => {
@@ -71,7 +66,7 @@ describe('a week', () => {
 
   test('begins in Prague: its Monday file holds rows of the week before by UTC', () => {
     const [monday] = planWeek(aWorld(), '2022-W22', 20_000);
-    const flows = [...generateDay(aWorld(), monday!)]; // seven days
+    const flows = flowsOfDay(aWorld(), monday!); // seven days
     const early = flows.filter((flow) => partitionOf(flow) === '2022-W21').length / flows.length;
     expect(early).toBeGreaterThan(0.02);
     expect(early).toBeLessThan(0.06);
@@ -118,8 +113,8 @@ describe('a row', () => {
 
   test('has the 45 columns, PPI as four quoted lists, times as naive UTC', () => {
     expect(GENERATED_HEADER.split(',')).toHaveLength(45);
-    const row = formatFlowRow(flow!); // seven flows
-    const fields = row.match(/"[^"]*"|[^,]+/g);
+    const [row] = rowsOfWeek(aWorld(), '2022-W22', 7);
+    const fields = row!.match(/"[^"]*"|[^,]+/g); // seven flows
     expect(fields).toHaveLength(45);
     const ppi = JSON.parse(fields![40]!.slice(1, -1)) as number[][]; // 45 fields; the PPI column
     expect(ppi).toEqual([
@@ -133,68 +128,8 @@ describe('a row', () => {
   });
 });
 
-describe('events', () => {
-  test('the exporter adds a 6-byte client record to half of the flows, from its day on', () => {
-    const world = aWorld({ events: ['exporter@2022-W26-3'] });
-    const shareOn = (date: string): number => {
-      const plan = planWeek(world, '2022-W26', 8000).find((day) => day.date === date);
-      const flows = [...generateDay(world, plan!)]; // a day of the week
-      return flows.filter((flow) => flow.ppi.sizesBytes.includes(6)).length / flows.length;
-    };
-    expect(shareOn('2022-06-28')).toBe(0);
-    expect(shareOn('2022-06-29')).toBeCloseTo(0.5, 1);
-  });
-
-  test('an event changes nothing before its day', () => {
-    const before = rowsOf(aWorld({ events: ['exporter@2022-W26', 'volume@2022-W26'] }), '2022-W25');
-    expect(before).toEqual(rowsOf(aWorld(), '2022-W25'));
-  });
-
-  test('a volume event makes the week smaller and mixes the apps anew', () => {
-    const world = aWorld({ events: ['volume@2022-W27'] });
-    expect(total(planWeek(world, '2022-W26', 1000))).toBe(1000);
-    expect(total(planWeek(world, '2022-W27', 1000))).toBe(600);
-    expect(total(planWeek(world, '2022-W36', 1000))).toBe(1000);
-  });
-
-  test('a certificate event reaches the second provider only', () => {
-    const plain = flowsOf(aWorld(), ['2022-W27'], 4000);
-    const changed = flowsOf(aWorld({ events: ['certificate@2022-W26'] }), ['2022-W27'], 4000);
-    const bytes = (flows: typeof plain, google: boolean): number => {
-      const mine = flows.filter((flow) => flow.app.startsWith('google-') === google);
-      return mine.reduce((sum, flow) => sum + handshakeBytes(flow), 0) / mine.length;
-    };
-    expect(bytes(changed, true)).toBeGreaterThan(bytes(plain, true) + 100);
-    expect(Math.abs(bytes(changed, false) - bytes(plain, false))).toBeLessThan(60);
-  });
-
-  test.each(['new-app', 'new-app-far'])('%s brings a service that grows', (kind) => {
-    const world = aWorld({ events: [`${kind}@2022-W24`] });
-    const share = (week: string): number =>
-      flowsOf(world, [week], 8000).filter((flow) => flow.app === `${kind}-2022-w24`).length / 8000;
-    expect(share('2022-W23')).toBe(0);
-    expect(share('2022-W29')).toBeGreaterThan(0.005);
-    expect(formatServicemap(world)).toContain(`${kind}-2022-w24`);
-  });
-
-  test('are recorded as ground truth', () => {
-    expect(recordEvent(parseTrafficEvent('exporter@2022-W26'))).toMatchObject({
-      kind: 'exporter',
-      from: '2022-06-27',
-      until: null,
-    });
-  });
-
-  test.each(['exporter', 'exporter@2022-26', 'flood@2022-W26', 'exporter@2022-W26-8'])(
-    '"%s" is refused with an example',
-    (text) => {
-      expect(() => parseTrafficEvent(text)).toThrow(/GENERATE_BAD_EVENT.*exporter@2022-W26/);
-    },
-  );
-});
-
 test('statistics of a day name each app with its rows', () => {
-  const stats = formatDayStats(
+  const stats = formatStats(
     new Map([
       ['b', 2],
       ['a', 1],
@@ -215,18 +150,9 @@ function aWorld(change: Partial<WorldOptions> = {}): World {
 }
 
 function rowsOf(world: World, week: string): string[] {
-  return flowsOf(world, [week], 70).map(formatFlowRow);
+  return rowsOfWeek(world, week, 70);
 }
 
 function total(days: readonly { readonly flows: number }[]): number {
   return days.reduce((sum, day) => sum + day.flows, 0);
-}
-
-/** Bytes of the server before the client speaks again. */
-function handshakeBytes(flow: {
-  readonly ppi: { readonly directions: number[]; readonly sizesBytes: number[] };
-}): number {
-  const { directions, sizesBytes } = flow.ppi;
-  const end = directions.indexOf(1, 1);
-  return sizesBytes.slice(1, end).reduce((sum, bytes) => sum + bytes, 0);
 }
