@@ -1,7 +1,7 @@
 """How hard generated flows are for a gradient-boosting classifier; read by check-generator.mjs.
 
-Usage: check_generator.py FOLDER, with the data sets `train`, `later`, `exporter` and `events/*` that
-check-generator.mjs makes in it. Prints one JSON document: accuracies in [0, 1], MFWDD severities.
+Usage: check_generator.py FOLDER SEED. The folder holds the data set `train`, and either `later` and
+`exporter` or one data set for each event in `events`; check-generator.mjs makes them. Prints one JSON document: accuracies in [0, 1], MFWDD severities.
 
 LightGBM: 20 rounds, 48 leaves, learning rate .15, on PPI and flow statistics (no histograms).
 Severity (MFWDD): mean over the features of Wasserstein-1 by the pooled sd, weighted by gain.
@@ -121,22 +121,21 @@ def main():
     train = features[order[:cut]], apps[order[:cut]]
     validate = features[order[cut:]], apps[order[cut:]]
     fitted = fit(*train)
-    months = [
-        read(folder / "later", weeks_of(*range(26 + 4 * month, 30 + 4 * month)))
-        for month in range(3)
-    ]
-    exporter = read(folder / "exporter")
-    result = {
-        "trainRows": len(train[1]),
-        "validation": score(fitted, validate),
-        "months": [score(fitted, month) for month in months],
-        "exporter": score(fitted, exporter),
-        "severity": {
-            "null": severity(fitted[0], train[0], validate[0]),
+    result = {"validation": score(fitted, validate)}
+    null = severity(fitted[0], train[0], validate[0])
+    if (folder / "later").exists():
+        months = [
+            read(folder / "later", weeks_of(*range(26 + 4 * month, 30 + 4 * month)))
+            for month in range(3)
+        ]
+        exporter = read(folder / "exporter")
+        result["months"] = [score(fitted, month) for month in months]
+        result["exporter"] = score(fitted, exporter)
+        result["severity"] = {
+            "null": null,
             "months": [severity(fitted[0], train[0], month[0]) for month in months],
             "exporter": severity(fitted[0], train[0], exporter[0]),
-        },
-    }
+        }
     if (folder / "events").exists():
         result["openSet"] = open_set(train, validate, seed)
         result["events"] = {}

@@ -36,6 +36,18 @@ describe('a world', () => {
     expect(new Set(names).size).toBe(apps);
   });
 
+  test('of full size has the provider groups and the categories of the servicemap', () => {
+    const { apps } = aWorld({ apps: 180 }).stateOn(W22);
+    const groups = [17, 15, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2];
+    expect(countsOf(apps.map((app) => app.provider))).toEqual([
+      ...groups,
+      ...new Array<number>(80).fill(1),
+    ]);
+    expect(countsOf(apps.map((app) => app.category))).toEqual([
+      ...[18, 14, 14, 13, 13, 11, 11, 9, 9, 8, 6, 6, 6, 6, 5, 5, 5, 5, 5, 4, 3, 2, 2],
+    ]);
+  });
+
   test('keeps the structure of providers when it is small', () => {
     const { apps, providers } = aWorld().stateOn(W22);
     const microsoft = providers.findIndex((provider) => provider.name === 'microsoft');
@@ -100,10 +112,31 @@ describe('a flow', () => {
   test('counts every packet of its PPI in its histograms and totals', () => {
     for (const flow of flows) {
       const inPpi = flow.ppi.directions.filter((direction) => direction === 1).length;
-      const counted = flow.phistSrcSizes.reduce((sum, count) => sum + count, 0);
+      const counted = sum(flow.phistSrcSizes);
       expect(counted).toBeGreaterThanOrEqual(inPpi);
       expect(flow.packets).toBeGreaterThan(counted);
       expect(flow.durationMs).toBeGreaterThanOrEqual(flow.ppiDurationMs);
+    }
+  });
+
+  test('of up to 29 packets, none sent twice, has histograms and bytes that follow from its PPI', () => {
+    const whole = flows.filter(
+      (flow) =>
+        flow.ppiLength < 30 && sum(flow.phistSrcSizes) + sum(flow.phistDstSizes) === flow.ppiLength,
+    );
+    expect(whole.length).toBeGreaterThan(flows.length / 2);
+    for (const { ppi, ...flow } of whole) {
+      for (const direction of [1, -1]) {
+        const sizes = ppi.sizesBytes.filter((_, i) => ppi.directions[i] === direction);
+        const bins = new Array<number>(8).fill(0);
+        for (const size of sizes) bins[sizeBin(size)]! += 1; // eight bins
+        expect(direction === 1 ? flow.phistSrcSizes : flow.phistDstSizes).toEqual(bins);
+        const [bytes, packets] =
+          direction === 1 ? [flow.bytes, flow.packets] : [flow.bytesRev, flow.packetsRev];
+        expect(bytes).toBe(sum(sizes) + 52 * packets); // IP and TCP header with time stamps
+      }
+      const turns = ppi.directions.filter((d, i) => d === -1 && ppi.directions[i - 1] === 1);
+      expect(flow.ppiRoundtrips).toBe(turns.length);
     }
   });
 });
@@ -151,6 +184,22 @@ function aWorld(change: Partial<WorldOptions> = {}): World {
 
 function rowsOf(world: World, week: string): string[] {
   return rowsOfWeek(world, week, 70);
+}
+
+/** How often each value occurs, most frequent first. */
+function countsOf(values: readonly unknown[]): number[] {
+  const counts = new Map<unknown, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts.values()].sort((a, b) => b - a);
+}
+
+/** 0-15, 16-31, 32-63 … >= 1024: by the data set's description, not by the code under test. */
+function sizeBin(bytes: number): number {
+  return [16, 32, 64, 128, 256, 512, 1024].filter((edge) => bytes >= edge).length;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }
 
 function total(days: readonly { readonly flows: number }[]): number {
