@@ -103,7 +103,7 @@ export function parseTrafficEvents(texts: readonly string[]): TrafficEvent[] {
  *
  * @throws PipelineError GENERATE_BAD_EVENT
  */
-export function parseTrafficEvent(text: string): TrafficEvent {
+function parseTrafficEvent(text: string): TrafficEvent {
   const match = /^([a-z0-9-]+)@(\d{4}-W\d{2})(?:-([1-7]))?$/.exec(text);
   const kind = match?.[1];
   const week = match?.[2];
