@@ -49,7 +49,7 @@ def fit(features, apps):
     names, labels = np.unique(apps, return_inverse=True)
     settings = dict(objective="multiclass", num_class=len(names), num_leaves=48, learning_rate=0.15)
     # a class has a few dozen rows: without a floor on the Hessian, small leaves explode
-    settings |= dict(min_data_in_leaf=20, feature_fraction=0.8, lambda_l2=4, num_threads=2)
+    settings |= dict(min_data_in_leaf=20, feature_fraction=0.8, lambda_l2=4)
     settings |= dict(seed=1, deterministic=True, verbose=-1)
     model = lightgbm.train(settings, lightgbm.Dataset(features, labels), num_boost_round=20)
     return model, names
