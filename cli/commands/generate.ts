@@ -2,9 +2,11 @@
 import { Command, Option } from 'commander';
 import {
   GENERATED_COMPRESSIONS,
-  generateFlows,
   type GeneratedCompression,
-} from '../../activities/jobs/generate-flows.js';
+} from '../../activities/jobs/generate-day.js';
+import { generateFlows } from '../../activities/jobs/generate-flows.js';
+import { VOLUME_MODES, type VolumeMode } from '../../domain/traffic/generator-volume.js';
+import { POPULARITIES, type Popularity } from '../../domain/traffic/generator-world.js';
 import { weeksBetween, wholeNumber } from '../option-values.js';
 import { printJson, say } from '../output.js';
 
@@ -15,7 +17,11 @@ interface GenerateOptions {
   readonly flowsPerWeek: string;
   readonly apps: string;
   readonly event: string[];
+  readonly popularity: Popularity;
+  readonly volume: VolumeMode;
+  readonly drift: boolean;
   readonly compression: GeneratedCompression;
+  readonly jobs: string;
   readonly json: boolean;
 }
 
@@ -28,12 +34,28 @@ export function generateCommand(): Command {
     .option('--seed <n>', 'seed of the world', '7')
     .option('--flows-per-week <n>', 'rows in the seven day files of a week', '20000')
     .option('--apps <n>', 'applications', '180')
-    .option('--event <kind@week...>', 'scripted events, such as exporter@2022-W26', [])
+    .option(
+      '--event <kind@week...>',
+      'scripted events, such as exporter@2022-W26, or tls-year22: docs/generator.md',
+      [],
+    )
+    .addOption(
+      new Option('--popularity <law>', 'of the apps: as in the data set, or as on the wire')
+        .choices([...POPULARITIES])
+        .default('balanced'),
+    )
+    .addOption(
+      new Option('--volume <mode>', 'the asked rows every week, or a year with its seasons')
+        .choices([...VOLUME_MODES])
+        .default('exact'),
+    )
+    .option('--no-drift', 'nothing changes by itself')
     .addOption(
       new Option('--compression <kind>', 'of the day files')
         .choices([...GENERATED_COMPRESSIONS])
         .default('xz'),
     )
+    .option('--jobs <n>', 'threads that make days at the same time', '1')
     .option('--json', 'as JSON', false)
     .action(async (options: GenerateOptions) => {
       const result = await generateFlows({
@@ -43,6 +65,10 @@ export function generateCommand(): Command {
         flowsPerWeek: wholeNumber('--flows-per-week', options.flowsPerWeek),
         apps: wholeNumber('--apps', options.apps),
         events: options.event,
+        popularity: options.popularity,
+        volume: options.volume,
+        weeklyDrift: options.drift,
+        jobs: wholeNumber('--jobs', options.jobs),
         compression: options.compression,
         onProgress: ({ file, filesDone, filesTotal }) => say(`${filesDone}/${filesTotal} ${file}`),
       });
