@@ -9,7 +9,11 @@ export async function parseFlowsJob(
   { source }: { source: SourceFile },
   { stagingDir, progress }: JobContext,
 ): Promise<ParsedSource> {
-  const db = await FeatureDb.open({ threads: 1, tempDirectory: `${stagingDir}/spill` });
+  const db = await FeatureDb.open({
+    threads: 1,
+    memoryLimit: '768MB',
+    tempDirectory: `${stagingDir}/spill`,
+  });
   try {
     return await parseFlows({
       source,
