@@ -7,7 +7,7 @@ import type { JobContext } from './index.js';
 /** Stages the rows of one source; the caller commits them. */
 export async function parseFlowsJob(
   { source }: { source: SourceFile },
-  { stagingDir, progress }: JobContext,
+  { stagingDir, threads, progress }: JobContext,
 ): Promise<ParsedSource> {
   const db = await FeatureDb.open({
     threads: 1,
@@ -19,6 +19,7 @@ export async function parseFlowsJob(
       source,
       stagingDir,
       db,
+      connections: threads === 1 ? 1 : 2,
       onProgress: (rows) => progress(`${rows} rows of ${source.path}`),
     });
   } finally {

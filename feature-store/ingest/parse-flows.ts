@@ -29,6 +29,8 @@ export interface ParseRequest {
   readonly stagingDir: string;
   /** Best with one thread. */
   readonly db: FeatureDb;
+  /** Connections that type and write at a time, each on one thread. @default 2 */
+  readonly connections?: 1 | 2;
   /** Bytes of one segment. @default 33_554_432 */
   readonly segmentBytes?: number;
   /** Called after each segment with the rows seen so far. */
@@ -71,7 +73,7 @@ export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
       await first.run(`CREATE SCHEMA ${schema}; USE ${schema}; ${REJECTED_TABLE}`);
       return await db.session(async (second) => {
         await second.run(`USE ${schema}`);
-        const lanes = [first, second];
+        const lanes = [first, second].slice(0, request.connections);
         const loaded = await loadSegments(request, lanes, header, scratch);
         return await stageParsed(request, lanes, header, loaded);
       });
@@ -188,7 +190,7 @@ async function stageParsed(
   { rowsRead, hasParsed }: LoadedRows,
 ): Promise<ParsedSource> {
   const { source, stagingDir } = request;
-  const session = lanes[0] as Session; // there are two
+  const session = lanes[0] as Session; // there is always one
   const tags = { source_sha: source.sha256, source_file: source.path };
   const origin = `${quote(source.path)} AS source_file, source_row, ${quote(source.sha256)} AS source_sha`;
   const ofLane = (lane: number): Promise<StagedFile[]> =>
