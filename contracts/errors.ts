@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   BACKFILL_FAILED: 'final',
   BACKFILL_INVALID: 'final',
   BACKFILL_UNKNOWN: 'final',
+  BENCH_PEER_FAILED: 'final',
   BRANCH_UNKNOWN_CASE: 'final',
   CALLBACK_FAILED: 'retry',
   CLI_USAGE: 'final',

@@ -12,13 +12,18 @@ export async function parseFlowsJob(
   { source, mapping }: Pick<ParseRequest, 'source' | 'mapping'>,
   { stagingDir, threads, progress }: JobContext,
 ): Promise<ParsedSource> {
-  const db = await FeatureDb.open({ threads, tempDirectory: `${stagingDir}/spill` });
+  const db = await FeatureDb.open({
+    threads: 1,
+    memoryLimit: '768MB',
+    tempDirectory: `${stagingDir}/spill`,
+  });
   try {
     return await parseFlows({
       source,
       ...(mapping && { mapping }),
       stagingDir,
       db,
+      connections: threads === 1 ? 1 : 2,
       onProgress: (rows) => progress(`${rows} rows of ${source.path}`),
     });
   } finally {

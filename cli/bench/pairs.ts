@@ -16,6 +16,9 @@ export interface BenchCase {
   readonly interval: readonly [number, number];
 }
 
+/** A line that has no peer to be compared with. */
+export type BenchAlone = Pick<BenchCase, 'case' | 'unit' | 'ours'>;
+
 const RESAMPLES = 2_000;
 
 /**

@@ -1,30 +1,73 @@
-/** `sentinel bench`: how fast we are, against a peer in the same run. */
+/** `sentinel bench`: how fast we are, against peers in the same run. */
+import { resolve } from 'node:path';
 import { Argument, Command } from 'commander';
 import { benchEngine } from '../bench/engine.js';
+import { INGEST_PEERS, type IngestPeerName } from '../bench/ingest-peer.js';
+import { benchIngest } from '../bench/ingest.js';
+import type { BenchAlone, BenchCase } from '../bench/pairs.js';
+import { PipelineError } from '../../contracts/errors.js';
 import { wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
 
-const BENCHES = { engine: benchEngine } as const;
+interface BenchOptions {
+  readonly pairs: string;
+  readonly peers?: string;
+  readonly python: string;
+  readonly file: string[];
+  readonly flows: string;
+  readonly json: boolean;
+}
+
+const BENCHES = {
+  engine: (pairs: number): Promise<BenchCase[]> => benchEngine(pairs, say),
+  ingest: (pairs: number, options: BenchOptions): Promise<(BenchCase | BenchAlone)[]> => {
+    const peers = peerNames(options.peers ?? '');
+    if (peers.length === 0) say('no --peers: ours is measured alone');
+    const flows = wholeNumber('--flows', options.flows, 7);
+    const files = options.file.map((file) => resolve(file));
+    return benchIngest({ pairs, peers, python: options.python, files, flows }, say);
+  },
+} as const;
 
 /** The `bench` command. */
 export function benchCommand(): Command {
   return new Command('bench')
-    .description('measure against a peer, in alternating pairs; ratios are ours / theirs')
+    .description('measure against peers, in alternating pairs; ratios are ours / theirs')
     .addArgument(new Argument('<name>', 'which bench').choices(Object.keys(BENCHES)))
     .option('--pairs <n>', 'pairs a case', '7')
+    .option('--peers <names>', `ingest: against which of ${INGEST_PEERS.join(',')}`)
+    .option('--python <path>', 'ingest: interpreter with scripts/bench/requirements.txt', 'python3')
+    .option('--file <path...>', 'ingest: these flow files instead of generated ones', [])
+    .option('--flows <n>', 'ingest: rows of the generated file', '600000')
     .option('--json', 'as JSON', false)
-    .action(async (name: keyof typeof BENCHES, options: { pairs: string; json: boolean }) => {
-      const cases = await BENCHES[name](wholeNumber('--pairs', options.pairs, 1), say);
+    .action(async (name: keyof typeof BENCHES, options: BenchOptions) => {
+      const cases = await BENCHES[name](wholeNumber('--pairs', options.pairs, 1), options);
       if (options.json) {
         printJson({ bench: name, cases });
         return;
       }
       const head = ['case', 'unit', 'ours', 'theirs', 'ratio', '95 % interval', 'peer'];
-      const rows = cases.map(({ interval, ...result }) => [
-        ...[result.case, result.unit],
-        ...[result.ours, result.theirs, result.ratio].map((value) => value.toFixed(2)),
-        ...[interval.map((value) => value.toFixed(2)).join(' .. '), result.peer],
-      ]);
-      process.stdout.write(`${table(head, rows)}\n`);
+      process.stdout.write(`${table(head, cases.map(cellsOf))}\n`);
     });
+}
+
+function cellsOf(result: BenchCase | BenchAlone): string[] {
+  const ours = [result.case, result.unit, result.ours.toFixed(2)];
+  if (!('peer' in result)) return ours;
+  const { theirs, ratio, interval, peer } = result;
+  const range = interval.map((value) => value.toFixed(2)).join(' .. ');
+  return [...ours, theirs.toFixed(2), ratio.toFixed(2), range, peer];
+}
+
+function peerNames(text: string): IngestPeerName[] {
+  const names = text.split(',').filter((name) => name !== '');
+  const isPeer = (name: string): name is IngestPeerName =>
+    INGEST_PEERS.some((peer) => peer === name);
+  if (names.every(isPeer)) return names;
+  throw new PipelineError({
+    code: 'CLI_USAGE',
+    found: `--peers ${text}`,
+    expected: `names among ${INGEST_PEERS.join(',')}`,
+    fix: 'correct the list',
+  });
 }

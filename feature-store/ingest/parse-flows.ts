@@ -1,10 +1,13 @@
 /**
  * Job A: one flow file becomes staged Parquet files, its bad rows become staged rejects.
  *
- * Bytes are unpacked and scanned into row-aligned segments while DuckDB types the segment before, so
- * unpacking and typing share the two cores; DuckDB's memory limit bounds the typed rows, which spill.
+ * Bytes are unpacked and scanned into row-aligned segments while two connections type those before; at
+ * the end each writes the files of half of the rows. On an instance with one thread a connection works
+ * on the thread that waits for it, where two threads in one query spin while the other has nothing for
+ * them. DuckDB's memory limit bounds the typed rows, which spill.
  * Always rowsRead = rowsStored + rowsRejected.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
@@ -12,7 +15,7 @@ import type { FlowMapping } from '../../contracts/schemas/mapping.js';
 import type { StagedFile } from '../delta/commit.js';
 import type { LiveFile } from '../delta/snapshot.js';
 import { stageFiles } from '../delta/stage.js';
-import { quote, type FeatureDb, type Session } from '../duckdb.js';
+import { quote, quoteName, type FeatureDb, type Session } from '../duckdb.js';
 import { fileHash } from '../sources/checksum.js';
 import { firstLines, readUnpacked } from '../sources/decompress.js';
 import { parseHeader, type FlowHeader } from '../sources/flow-columns.js';
@@ -30,7 +33,10 @@ export interface ParseRequest {
   readonly mapping?: FlowMapping;
   /** Absolute folder for this file alone; best on the disk of the tables. */
   readonly stagingDir: string;
+  /** Best with one thread. */
   readonly db: FeatureDb;
+  /** Connections that type and write at a time, each on one thread. @default 2 */
+  readonly connections?: 1 | 2;
   /** Bytes of one segment. @default 33_554_432 */
   readonly segmentBytes?: number;
   /** Called after each segment with the rows seen so far. */
@@ -68,14 +74,20 @@ export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
   if (fault) throw new PipelineError(fault);
   const scratch = path.join(stagingDir, 'segments');
   await mkdir(scratch, { recursive: true });
+  const schema = quoteName(`parse-${randomUUID()}`);
   try {
-    return await db.session(async (session) => {
-      await session.run(REJECTED_TABLE);
-      const rowsRead = await loadSegments(request, session, header, scratch);
-      await requireUnchanged(request);
-      return await stageParsed(request, session, header, rowsRead);
+    return await db.session(async (first) => {
+      await first.run(`CREATE SCHEMA ${schema}; USE ${schema}; ${REJECTED_TABLE}`);
+      return await db.session(async (second) => {
+        await second.run(`USE ${schema}`);
+        const lanes = [first, second].slice(0, request.connections);
+        const loaded = await loadSegments(request, lanes, header, scratch);
+        await requireUnchanged(request);
+        return await stageParsed(request, lanes, header, loaded);
+      });
     });
   } finally {
+    await db.session((session) => session.run(`DROP SCHEMA IF EXISTS ${schema} CASCADE`));
     await rm(scratch, { recursive: true, force: true });
   }
 }
@@ -94,12 +106,18 @@ async function requireUnchanged({ source, mapping }: ParseRequest): Promise<void
   });
 }
 
+interface LoadedRows {
+  readonly rowsRead: number;
+  /** Whether any row came as far as the table `parsed`. */
+  readonly hasParsed: boolean;
+}
+
 async function loadSegments(
   request: ParseRequest,
-  session: Session,
+  lanes: readonly Session[],
   header: FlowHeader,
   scratch: string,
-): Promise<number> {
+): Promise<LoadedRows> {
   const { source, segmentBytes = 1 << 25, onProgress } = request;
   const rejects: RejectedRow[] = [];
   const segments = new SegmentWriter(scratch);
@@ -109,42 +127,60 @@ async function loadSegments(
     onRow: (row, bytes) => segments.add(row, bytes),
     onReject: (row) => rejects.push(row),
   });
-  let loading: Promise<void> = Promise.resolve();
+  const loading = lanes.map(() => Promise.resolve());
+  let turn = 0;
+  let tableMade = false;
   const hand = async (): Promise<void> => {
     const segment = await segments.close();
     const rejected = rejects.splice(0);
-    await loading;
-    loading = (async () => {
-      await insertRejected(session, rejected, path.join(scratch, 'rejects.json'));
+    const lane = turn++ % lanes.length;
+    const session = lanes[lane] as Session; // lane is below the length
+    await loading[lane];
+    if (segment !== undefined && !tableMade) {
+      await session.run(`CREATE TABLE parsed AS ${typedSelect(segment.file, header)} LIMIT 0`);
+      tableMade = true;
+    }
+    loading[lane] = (async () => {
+      await insertRejected(session, rejected, path.join(scratch, `rejects-${lane}.json`));
       if (segment !== undefined) await insertSegment(session, header, segment);
     })();
-    loading.catch(() => undefined); // awaited below; a rejection must not end the process before that
+    loading[lane].catch(() => undefined); // awaited below; a rejection must not end the process before that
     onProgress?.(scanner.rows);
   };
-  for await (const chunk of readUnpacked(source.path, source.compression)) {
-    scanner.push(chunk);
+  try {
+    for await (const chunk of readUnpacked(source.path, source.compression)) {
+      scanner.push(chunk);
+      await segments.flush();
+      if (segments.bytes >= segmentBytes || rejects.length >= MAX_HELD_REJECTS) await hand();
+    }
+    scanner.finish();
     await segments.flush();
-    if (segments.bytes >= segmentBytes || rejects.length >= MAX_HELD_REJECTS) await hand();
+    await hand();
+    await Promise.all(loading);
+  } finally {
+    await Promise.allSettled(loading); // nothing may use the tables when they are dropped
   }
-  scanner.finish();
-  await segments.flush();
-  await hand();
-  await loading;
-  return scanner.rows;
+  return { rowsRead: scanner.rows, hasParsed: tableMade };
 }
 
-async function insertSegment(session: Session, header: FlowHeader, segment: string): Promise<void> {
-  const select = typedSelect(segment, header);
-  const exists = await session.rows(`FROM duckdb_tables() WHERE table_name = 'parsed'`);
-  await session.run(
-    exists.length === 0 ? `CREATE TEMP TABLE parsed AS ${select}` : `INSERT INTO parsed ${select}`,
-  );
-  const [bad] = await session.rows<{ n: number }>(`SELECT count(*) AS n FROM parsed WHERE NOT ok`);
-  if ((bad?.n ?? 0) > 0) await rejectBadRows(session, header, segment);
-  await rm(segment);
+async function insertSegment(
+  session: Session,
+  header: FlowHeader,
+  segment: Segment,
+): Promise<void> {
+  await session.run(`INSERT INTO parsed ${typedSelect(segment.file, header)}`);
+  const bad = `FROM parsed WHERE NOT ok AND source_row BETWEEN ${segment.firstRow} AND ${segment.lastRow}`;
+  const [found] = await session.rows(`${bad} LIMIT 1`);
+  if (found !== undefined) await rejectBadRows(session, header, segment.file, bad);
+  await rm(segment.file);
 }
 
-async function rejectBadRows(session: Session, header: FlowHeader, segment: string): Promise<void> {
+async function rejectBadRows(
+  session: Session,
+  header: FlowHeader,
+  segment: string,
+  bad: string,
+): Promise<void> {
   const checks = rowChecks();
   const reason = checks
     .map(({ holds }, index) => `WHEN NOT coalesce(${holds}, false) THEN ${index + 1}`)
@@ -154,10 +190,9 @@ async function rejectBadRows(session: Session, header: FlowHeader, segment: stri
   await session.run(`
     INSERT INTO rejected
       SELECT source_row, [${columns}][failed], [${reasons}][failed], raw, text[failed]
-      FROM (SELECT source_row, CASE ${reason} END AS failed FROM parsed WHERE NOT ok)
+      FROM (SELECT source_row, CASE ${reason} END AS failed ${bad})
       JOIN ${readSegmentLines(segment)} USING (source_row)
-      JOIN ${checkedTexts(segment, header)} USING (source_row);
-    DELETE FROM parsed WHERE NOT ok`);
+      JOIN ${checkedTexts(segment, header)} USING (source_row)`);
 }
 
 async function insertRejected(
@@ -176,27 +211,26 @@ async function insertRejected(
 
 async function stageParsed(
   request: ParseRequest,
-  session: Session,
+  lanes: readonly Session[],
   header: FlowHeader,
-  rowsRead: number,
+  { rowsRead, hasParsed }: LoadedRows,
 ): Promise<ParsedSource> {
   const { source, stagingDir } = request;
-  const parsed = await session.rows(`FROM duckdb_tables() WHERE table_name = 'parsed'`);
+  const session = lanes[0] as Session; // there is always one
   const tags = { source_sha: source.sha256, source_file: source.path };
   const origin = `${quote(source.path)} AS source_file, source_row, ${quote(source.sha256)} AS source_sha`;
-  const staged =
-    parsed.length === 0
-      ? []
-      : await stageFiles({
-          session,
-          schema: FLOWS,
-          select: `SELECT isoyear(time_first) AS iso_year, week(time_first) AS iso_week, * EXCLUDE (ok, ppi, source_row),
-            ${paddedPpi()}, ${origin} FROM parsed`,
-          orderBy: 'iso_year, iso_week, app, source_row',
-          stagingDir,
-          expectedRows: rowsRead,
-          tags,
-        });
+  const ofLane = (lane: number): Promise<StagedFile[]> =>
+    stageFiles({
+      session: lanes[lane] as Session, // lane is below the length
+      schema: FLOWS,
+      select: `SELECT isoyear(time_first) AS iso_year, week(time_first) AS iso_week, * EXCLUDE (ok, ppi, source_row),
+        ${paddedPpi()}, ${origin} FROM parsed WHERE ok AND app IN (${appsOfLane(lane, lanes.length)})`,
+      orderBy: 'iso_year, iso_week, app, source_row',
+      stagingDir,
+      expectedRows: rowsRead,
+      tags,
+    });
+  const staged = hasParsed ? (await Promise.all(lanes.map((_, lane) => ofLane(lane)))).flat() : [];
   const rowsStored = staged.reduce((sum, file) => sum + file.stats.numRecords, 0);
   const weeks = [...new Set(staged.map(weekOf))].sort();
   const fileWeek = dominantWeek(staged);
@@ -237,6 +271,12 @@ export function countByApp(
   return counts;
 }
 
+/** Every lane gets about the same number of rows: applications by size are dealt in turn. */
+function appsOfLane(lane: number, lanes: number): string {
+  return `SELECT app FROM (SELECT app, row_number() OVER (ORDER BY count(*) DESC, app) AS place
+    FROM parsed WHERE ok GROUP BY app) WHERE place % ${lanes} = ${lane}`;
+}
+
 function weekOf(file: StagedFile): string {
   const { iso_year: isoYear, iso_week: isoWeek } = weekColumns(file);
   return isoWeekText(isoYear, isoWeek);
@@ -260,6 +300,13 @@ function dominantWeek(staged: readonly StagedFile[]): { iso_year: number; iso_we
   return found === undefined ? { iso_year: 0, iso_week: 0 } : weekColumns(found);
 }
 
+/** Rows of the file in a scratch file, each with its number in front. */
+interface Segment {
+  readonly file: string;
+  readonly firstRow: number;
+  readonly lastRow: number;
+}
+
 /** Row-aligned scratch files, one open at a time. */
 class SegmentWriter {
   readonly #folder: string;
@@ -270,6 +317,8 @@ class SegmentWriter {
   #used = 0;
   #full: Buffer[] = [];
   #bytes = 0;
+  #firstRow = 0;
+  #lastRow = 0;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -282,6 +331,8 @@ class SegmentWriter {
 
   /** Adds a row with its number in front. */
   add(row: number, line: Buffer): void {
+    if (this.#bytes === 0) this.#firstRow = row;
+    this.#lastRow = row;
     const needed = line.length + 24;
     if (this.#used + needed > this.#block.length) {
       this.#full.push(this.#block.subarray(0, this.#used));
@@ -302,14 +353,14 @@ class SegmentWriter {
   }
 
   /** Ends the segment; undefined when it has no rows. */
-  async close(): Promise<string | undefined> {
+  async close(): Promise<Segment | undefined> {
     if (this.#bytes === 0) return undefined;
     await this.#write([...this.#full.splice(0), this.#block.subarray(0, this.#used)]);
     this.#used = 0;
     this.#bytes = 0;
     await this.#handle?.close();
     this.#handle = undefined;
-    return this.#file;
+    return { file: this.#file, firstRow: this.#firstRow, lastRow: this.#lastRow };
   }
 
   async #write(blocks: Buffer[]): Promise<void> {
@@ -322,6 +373,6 @@ class SegmentWriter {
   }
 }
 
-const REJECTED_TABLE = `CREATE TEMP TABLE rejected
+const REJECTED_TABLE = `CREATE TABLE rejected
   (source_row BIGINT, source_column VARCHAR, reason VARCHAR, raw VARCHAR, value VARCHAR)`;
 const MAX_HELD_REJECTS = 10_000;
