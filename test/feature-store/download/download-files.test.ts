@@ -53,11 +53,6 @@ describe('a file published as it is', () => {
     ['nothing goes wrong', [], [0]],
     ['the connection is cut twice', [cutAfter(100_000), cutAfter(50_000)], [150_000]],
     ['the server is busy', [refuse(429, { 'retry-after': '0' }), refuse(503)], [0]],
-    [
-      'the first answer is shorter than announced',
-      [sendInstead(CONTENT.subarray(0, 10), 300_000)],
-      [10],
-    ],
     ['the first answer has other bytes', [sendInstead(randomBytes(300_000))], [0]],
   ])('is there and verified when %s', async (_, mishaps, from) => {
     const server = await recordServer({ 'flows.csv.xz': CONTENT });
@@ -66,7 +61,7 @@ describe('a file published as it is', () => {
     expect(await download(server, out)).toEqual([
       { path: path.join(out, 'flows.csv.xz'), bytes: 300_000, state: 'fetched' },
     ]);
-    expect(await readFile(path.join(out, 'flows.csv.xz'))).toEqual(CONTENT);
+    expect(CONTENT.equals(await readFile(path.join(out, 'flows.csv.xz')))).toBe(true);
     expect(await filesIn(out)).toEqual(['flows.csv.xz']);
     expect(servesFrom(server)).toEqual(from);
   });
@@ -138,7 +133,7 @@ describe('a file published as it is', () => {
       published: { ...file.published, md5: md5(CONTENT) },
     }));
     await downloadFiles({ files, outDir: out, ...PATIENCE });
-    expect(await readFile(path.join(out, 'flows.csv.xz'))).toEqual(CONTENT);
+    expect(CONTENT.equals(await readFile(path.join(out, 'flows.csv.xz')))).toBe(true);
   });
 
   test('goes on from the bytes of an earlier process, but never from those of another content', async () => {

@@ -129,9 +129,9 @@ export function refuse(status: number, headers: Readonly<Record<string, string>>
 }
 
 /** Answers with other bytes than the file's. */
-export function sendInstead(body: Buffer, announced = body.length): Mishap {
+export function sendInstead(body: Buffer): Mishap {
   return (response) => {
-    response.writeHead(200, { 'content-length': announced });
+    response.writeHead(200, { 'content-length': body.length });
     response.end(body);
     return true;
   };
