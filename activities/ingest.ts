@@ -1,11 +1,13 @@
 /** Raw files into `flows`, and the tables computed from it. */
 import { basename } from 'node:path';
+import { Context } from '@temporalio/activity';
 import { PipelineError } from '../contracts/errors.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { commitDerived, type DerivedWeek } from '../feature-store/derived.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
 import { commitParsed, findIngested } from '../feature-store/ingest/commit-parsed.js';
 import { listSources } from '../feature-store/sources/list-sources.js';
+import { fetchRemoteSources } from '../feature-store/sources/remote-sources.js';
 import { staleWeeks } from '../feature-store/stale-weeks.js';
 import { FLOWS, tableFolder } from '../feature-store/tables.js';
 import type { TaskCodes } from './checked.js';
@@ -44,8 +46,13 @@ export function ingestTasks({ layout, compute }: ActivityDependencies) {
     noop: async ({ value }) => ({ value }),
 
     listSources: async ({ inputs }) => {
+      const paths = await cancellable('fetching remote inputs', () =>
+        fetchRemoteSources(inputs, layout.remoteSources, {
+          signal: Context.current().cancellationSignal,
+        }),
+      );
       const { flows, ignored, faults } = await cancellable('reading headers', () =>
-        listSources(inputs),
+        listSources(paths),
       );
       return {
         files: flows.map((file) => ({ ...file, name: basename(file.path) })),

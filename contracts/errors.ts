@@ -86,6 +86,7 @@ export const ERROR_CODES = {
   RUN_UNKNOWN: 'final',
   SERVER_NOT_READY: 'retry',
   SETUP_INCOMPLETE: 'final',
+  SOURCE_SCHEME_UNKNOWN: 'final',
   STORE_QUERY_FAILED: 'retry',
   TABLE_UNKNOWN: 'final',
   TABLE_VERSION_UNKNOWN: 'final',

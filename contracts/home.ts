@@ -25,6 +25,8 @@ export function homeLayout(home: string) {
     temporal: `${home}/temporal`,
     mlflow: `${home}/mlflow`,
     generated: `${home}/generated`,
+    /** Remote inputs as they were fetched, `<scheme>/<host>/<path>`; what is deleted is fetched again. */
+    remoteSources: `${home}/remote-sources`,
   } as const;
 }
 

@@ -5,6 +5,7 @@ import { dagRunId } from '../../contracts/engine.js';
 import { describeFault, type Fault } from '../../contracts/errors.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { hashJson } from '../../dag/plan-hash.js';
+import { isRemote } from '../../feature-store/sources/remote-sources.js';
 import { currentHome, withTemporal } from '../home.js';
 import { printJson, say } from '../output.js';
 import { followRun, runFailed, startOrJoin } from '../run-client.js';
@@ -23,10 +24,10 @@ export function ingestCommand(): Command {
     .description(
       'ingest flow files (.csv, .csv.gz, .csv.xz); a file that is there already changes nothing',
     )
-    .argument('<path...>', 'files, or folders to any depth')
+    .argument('<path...>', 'files, folders to any depth, or https:// and webhdfs:// addresses')
     .option('--json', 'as JSON', false)
     .action(async (paths: string[], { json }: { json: boolean }) => {
-      const inputs = paths.map((path) => resolve(path)).sort();
+      const inputs = paths.map((path) => (isRemote(path) ? path : resolve(path))).sort();
       const id = dagRunId('ingest', hashJson(inputs).slice(0, 12));
       const { sources, parsed } = await withTemporal(currentHome(), async (client) => {
         const handle = await startOrJoin(client, 'ingest', id, say, { params: { inputs } });

@@ -148,7 +148,9 @@ class PartFile {
 
   static async open(remote: RemotePart, part: string, onBytes: OnBytes): Promise<PartFile> {
     const { url, identity, start = 0, end } = remote;
-    const whose = JSON.stringify([url, identity, start, end]);
+    // a signed address has another query each time
+    const { origin, pathname } = new URL(url);
+    const whose = JSON.stringify([origin, pathname, identity, start, end]);
     const state = await readState(part);
     const size = await stat(part).then(
       (found) => found.size,

@@ -85,7 +85,7 @@ export async function withPatience<T>(
 /**
  * One GET; redirects are followed.
  *
- * @returns the answer with status 200, 206 or 416; its body is not yet read
+ * @returns the answer with status 200, 206, 304 or 416; its body is not yet read
  * @throws TransientError, or PipelineError DOWNLOAD_REFUSED for every other status
  */
 export async function get(
@@ -99,7 +99,7 @@ export async function get(
     signal,
   });
   const { status, statusText } = response;
-  if (status === 200 || status === 206 || status === 416) return response;
+  if ([200, 206, 304, 416].includes(status)) return response;
   await response.body?.cancel();
   const found = `${status} ${statusText}`.trim();
   if (status === 408 || status === 429 || status >= 500)

@@ -73,6 +73,8 @@ export async function recordServer(
     const to =
       partial && asked[2] ? Math.min(Number(asked[2]) + 1, content.length) : content.length;
     if (etags) response.setHeader('etag', etag);
+    if (etags && request.headers['if-none-match'] === etag)
+      return void response.writeHead(304).end();
     if (partial && from >= content.length) return void response.writeHead(416).end();
     const mishap = state.mishaps.shift();
     if (mishap?.(response, content, from) === true) return;
