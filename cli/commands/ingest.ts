@@ -22,7 +22,7 @@ interface Ingested {
 export function ingestCommand(): Command {
   return new Command('ingest')
     .description(
-      'ingest flow files (.csv, .csv.gz, .csv.xz); a file that is there already changes nothing',
+      'ingest flow files (.csv, .csv.gz, .csv.xz, .parquet) and Delta tables of them; a file that is there already changes nothing',
     )
     .argument('<path...>', 'files, folders to any depth, or https:// and webhdfs:// addresses')
     .option('--json', 'as JSON', false)

@@ -18,7 +18,7 @@ export interface RowCheck {
 }
 
 /** A segment as text: the row number, then the columns of the file as `c0`, `c1`, …; nothing is guessed. */
-function readSegment(segment: string, columnCount: number): string {
+export function readSegment(segment: string, columnCount: number): string {
   const columns = Array.from({ length: columnCount }, (_, index) => `'c${index}': 'VARCHAR'`);
   return `read_csv(${quote(segment)}, auto_detect = false, header = false, delim = ',', quote = '"',
     escape = '"', new_line = '\\n', strict_mode = true, columns = {'source_row': 'BIGINT', ${columns.join(', ')}})`;
@@ -34,14 +34,12 @@ export function readSegmentLines(segment: string): string {
 }
 
 /**
- * Typed columns of a segment: the stored names, lists still as long as they were, and `ok`.
+ * Typed columns: the stored names, lists still as long as they were, and `ok`.
  *
+ * @param rows what to select from: `source_row`, and the columns of the file as text, `c0`, `c1`, …
  * @param fileColumns for each column of the file, which raw column it is
  */
-export function typedSelect(
-  segment: string,
-  fileColumns: readonly (RawColumn | undefined)[],
-): string {
+export function typedSelect(rows: string, fileColumns: readonly (RawColumn | undefined)[]): string {
   const present = RAW_COLUMNS.map((column) => ({
     column,
     text: textOf(fileColumns.indexOf(column)),
@@ -53,7 +51,7 @@ export function typedSelect(
     .map(({ holds }) => `coalesce(${holds}, false)`)
     .join(' AND ');
   return `SELECT *, ${ok} AS ok FROM (SELECT source_row, ${typed.join(', ')}
-    FROM ${readSegment(segment, fileColumns.length)})`;
+    FROM ${rows})`;
 }
 
 /** Every check, in the order of the columns: the first that fails is the reason. */

@@ -14,8 +14,9 @@ import { quote, type FeatureDb, type Session } from '../duckdb.js';
 import { firstLines, readUnpacked } from '../sources/decompress.js';
 import { parseHeader, type FlowHeader } from '../sources/flow-columns.js';
 import { headerFault, type SourceFile } from '../sources/list-sources.js';
+import { damagedWhenUnread, openParquet } from '../sources/parquet-flows.js';
 import { FLOWS, FLOWS_REJECTED, isoWeekText } from '../tables.js';
-import { paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
+import { paddedPpi, readSegment, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
 import { firstRowFaults } from './row-faults.js';
 import { RowScanner, type RejectedRow } from './row-scanner.js';
 
@@ -55,6 +56,8 @@ export interface ParsedSource {
  */
 export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
   const { source, stagingDir, db } = request;
+  if (source.compression === 'parquet')
+    return db.session((session) => parseParquet(request, session));
   const [line = ''] = await firstLines(source.path, source.compression, 1);
   const header = parseHeader(line);
   const fault = headerFault(source.path, header);
@@ -70,6 +73,25 @@ export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+async function parseParquet(request: ParseRequest, session: Session): Promise<ParsedSource> {
+  const { path: file } = request.source;
+  const { header, rows, rawRows } = await openParquet(session, file);
+  const fault = headerFault(file, header);
+  if (fault) throw new PipelineError(fault);
+  await session.run(REJECTED_TABLE);
+  await damagedWhenUnread(file, () => insertParsed(session, header, rows, rawRows));
+  const rowsRead = await countParsed(session);
+  request.onProgress?.(rowsRead);
+  return stageParsed(request, session, header, rowsRead);
+}
+
+async function countParsed(session: Session): Promise<number> {
+  const [count] = await session.rows<{ n: number }>(
+    `SELECT (SELECT count(*) FROM parsed) + (SELECT count(*) FROM rejected) AS n`,
+  );
+  return count?.n ?? 0;
 }
 
 async function loadSegments(
@@ -112,17 +134,33 @@ async function loadSegments(
 }
 
 async function insertSegment(session: Session, header: FlowHeader, segment: string): Promise<void> {
-  const select = typedSelect(segment, header.columns);
+  const rows = readSegment(segment, header.columns.length);
+  await insertParsed(session, header, rows, readSegmentLines(segment));
+  await rm(segment);
+}
+
+/**
+ * Adds typed rows to `parsed`, bad ones to `rejected`.
+ *
+ * @param rows `source_row`, and the columns of the file as text, `c0`, `c1`, …
+ * @param rawRows `source_row`, and the row as it stands in the file, `raw`
+ */
+async function insertParsed(
+  session: Session,
+  header: FlowHeader,
+  rows: string,
+  rawRows: string,
+): Promise<void> {
+  const select = typedSelect(rows, header.columns);
   const exists = await session.rows(`FROM duckdb_tables() WHERE table_name = 'parsed'`);
   await session.run(
     exists.length === 0 ? `CREATE TEMP TABLE parsed AS ${select}` : `INSERT INTO parsed ${select}`,
   );
   const [bad] = await session.rows<{ n: number }>(`SELECT count(*) AS n FROM parsed WHERE NOT ok`);
-  if ((bad?.n ?? 0) > 0) await rejectBadRows(session, segment);
-  await rm(segment);
+  if ((bad?.n ?? 0) > 0) await rejectBadRows(session, rawRows);
 }
 
-async function rejectBadRows(session: Session, segment: string): Promise<void> {
+async function rejectBadRows(session: Session, rawRows: string): Promise<void> {
   const checks = rowChecks();
   const reason = checks
     .map(({ holds }, index) => `WHEN NOT coalesce(${holds}, false) THEN ${index + 1}`)
@@ -133,7 +171,7 @@ async function rejectBadRows(session: Session, segment: string): Promise<void> {
     INSERT INTO rejected
       SELECT source_row, [${columns}][failed], [${reasons}][failed], raw
       FROM (SELECT source_row, CASE ${reason} END AS failed FROM parsed WHERE NOT ok)
-      JOIN ${readSegmentLines(segment)} USING (source_row);
+      JOIN ${rawRows} USING (source_row);
     DELETE FROM parsed WHERE NOT ok`);
 }
 

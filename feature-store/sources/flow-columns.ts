@@ -77,11 +77,17 @@ export interface FlowHeader {
 
 /** Reads a header line: quotes, a byte-order mark and letter case do not matter. */
 export function parseHeader(line: string): FlowHeader {
-  const names = line
-    .replace(/^\uFEFF/, '')
-    .trimEnd()
-    .split(',')
-    .map((name) => name.trim().replace(/^"(.*)"$/, '$1'));
+  return headerOf(
+    line
+      .replace(/^\uFEFF/, '')
+      .trimEnd()
+      .split(',')
+      .map((name) => name.trim().replace(/^"(.*)"$/, '$1')),
+  );
+}
+
+/** The header with these names; letter case does not matter. */
+export function headerOf(names: readonly string[]): FlowHeader {
   const columns = names.map((name) => BY_NAME.get(name.toUpperCase()));
   const found = columns.filter((column) => column !== undefined);
   return {

@@ -5,10 +5,11 @@
  * maps and notes.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, type Dirent, type Stats } from 'node:fs';
+import { createReadStream, existsSync, type Dirent, type Stats } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
+import { logFolder, readSnapshot, type LiveFile } from '../delta/snapshot.js';
 import {
   detectCompression,
   firstLines,
@@ -17,6 +18,7 @@ import {
   type Compression,
 } from './decompress.js';
 import { parseHeader, REQUIRED_COLUMN_COUNT } from './flow-columns.js';
+import { firstParquetTime, openParquet, withSession, type ParquetFlows } from './parquet-flows.js';
 
 /** A flow file ready for ingest. */
 export interface SourceFile {
@@ -39,7 +41,7 @@ export interface SourceListing {
 }
 
 /**
- * Lists files, and folders to any depth.
+ * Lists files, and folders to any depth; of a Delta table the files of its newest version.
  *
  * Only regular files are opened, a link to a file counts as one. What cannot be read is a fault, what is
  * no file is ignored; of files with the same content the first by path is used.
@@ -77,12 +79,22 @@ export async function listSources(paths: readonly string[]): Promise<SourceListi
 export async function peekFirstTime(
   source: Pick<SourceFile, 'path' | 'compression'>,
 ): Promise<Date | undefined> {
-  const [header, row] = await firstLines(source.path, source.compression, 2);
+  const first =
+    source.compression === 'parquet'
+      ? await firstParquetTime(source.path)
+      : await firstTextTime(source);
+  const time = new Date(`${first?.replace(/Z$/, '').replace(' ', 'T')}Z`);
+  return Number.isNaN(time.getTime()) ? undefined : time;
+}
+
+async function firstTextTime({
+  path: file,
+  compression,
+}: Pick<SourceFile, 'path' | 'compression'>): Promise<string | undefined> {
+  const [header, row] = await firstLines(file, compression, 2);
   if (header === undefined || row === undefined) return undefined;
   const index = parseHeader(header).columns.findIndex((column) => column?.name === 'TIME_FIRST');
-  const text = splitRow(row)[index]?.replace(/Z$/, '').replace(' ', 'T');
-  const time = new Date(`${text}Z`);
-  return Number.isNaN(time.getTime()) ? undefined : time;
+  return splitRow(row)[index];
 }
 
 /**
@@ -133,6 +145,10 @@ async function expand(paths: readonly string[]): Promise<Entry[]> {
 }
 
 async function* below(folder: string): AsyncGenerator<Entry, void> {
+  if (existsSync(logFolder(folder))) {
+    yield* liveFilesOf(folder);
+    return;
+  }
   let names: Dirent[];
   try {
     names = await readdir(folder, { withFileTypes: true });
@@ -147,6 +163,16 @@ async function* below(folder: string): AsyncGenerator<Entry, void> {
   }
 }
 
+/** A Delta table is its live files: the others in its folder are of older versions, or no rows. */
+async function* liveFilesOf(table: string): AsyncGenerator<Entry, void> {
+  try {
+    const { files } = (await readSnapshot(table)) ?? { files: new Map<string, LiveFile>() };
+    for (const { file } of files.values()) yield { kind: 'file', file };
+  } catch (error) {
+    yield { kind: 'known', file: table, verdict: faultOf(table)(error) };
+  }
+}
+
 async function entryOf(file: string, name: Dirent): Promise<Entry> {
   const known = (verdict: { reason: string } | Fault): Entry => ({ kind: 'known', file, verdict });
   let target: Dirent | Stats = name;
@@ -158,7 +184,8 @@ async function entryOf(file: string, name: Dirent): Promise<Entry> {
     // a link of another name is left alone below, wherever it leads
     if (FLOW_NAME.test(file)) return known(faultOf(file)(error));
   }
-  if (!FLOW_NAME.test(file)) return known({ reason: 'not named .csv, .csv.gz or .csv.xz' });
+  if (!FLOW_NAME.test(file))
+    return known({ reason: 'not named .csv, .csv.gz, .csv.xz or .parquet' });
   return fileEntry(file, target);
 }
 
@@ -188,7 +215,7 @@ async function judge(file: string): Promise<SourceFile | { reason: string } | Fa
       fix: 'export or download that day again, or delete the file when the day has no flows',
     };
   const compression = await detectCompression(file);
-  const promised = /\.(gz|xz)$/.exec(file)?.[1];
+  const promised = /\.(gz|xz|parquet)$/.exec(file)?.[1];
   if (promised !== undefined && compression === 'none')
     return {
       code: 'FLOW_FILE_NOT_COMPRESSED',
@@ -197,14 +224,38 @@ async function judge(file: string): Promise<SourceFile | { reason: string } | Fa
       expected: `${promised} data`,
       fix: `name it ${path.basename(file, `.${promised}`)} if it is plain text, else download it again`,
     };
-  const [line] = await firstLines(file, compression, 1);
-  const header = parseHeader(line ?? '');
+  const { header, wrongTypes } = await headerAndTypes(file, compression);
   if (header.missing.length > REQUIRED_COLUMN_COUNT / 2)
-    return { reason: 'its first line is not the header of a flow file' };
+    return {
+      reason:
+        compression === 'parquet'
+          ? 'its columns are not those of a flow file'
+          : 'its first line is not the header of a flow file',
+    };
   const invalid = headerFault(file, header);
   if (invalid) return invalid;
+  const wrong = wrongTypes[0];
+  if (wrong !== undefined)
+    return {
+      code: 'FLOW_HEADER_INVALID',
+      file,
+      row: 0,
+      column: wrong.name,
+      found: `a column of ${wrong.type}${wrongTypes.length > 1 ? `, and ${wrongTypes.length - 1} more of a wrong type` : ''}`,
+      expected: wrong.expected,
+      fix: 'export the file with the types that docs/data.md lists',
+    };
   await requireComplete(file, compression, bytes);
   return { path: file, bytes, compression, sha256: await sha256Of(file) };
+}
+
+async function headerAndTypes(
+  file: string,
+  compression: Compression,
+): Promise<Pick<ParquetFlows, 'header' | 'wrongTypes'>> {
+  if (compression === 'parquet') return withSession((session) => openParquet(session, file));
+  const [line] = await firstLines(file, compression, 1);
+  return { header: parseHeader(line ?? ''), wrongTypes: [] };
 }
 
 /** The fault of a header that lacks or repeats columns; undefined for a good one. */
@@ -269,5 +320,5 @@ function splitRow(row: string): string[] {
   );
 }
 
-const FLOW_NAME = /\.csv(\.(gz|xz))?$/i;
+const FLOW_NAME = /\.(csv(\.(gz|xz))?|parquet)$/i;
 const SMALL_GZIP_BYTES = 1 << 20;
