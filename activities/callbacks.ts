@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
@@ -36,8 +35,7 @@ export function createCallbackActivities({ layout }: { readonly layout: HomeLayo
       const body = JSON.stringify(notice);
       if (notify.kind === 'webhook') await post(notify.url, body, id);
       else await run(notify.command, body, id);
-      await mkdir(layout.callbacks, { recursive: true });
-      await createExclusive(told, body, `${id}-${Context.current().info.attempt}`);
+      await createExclusive(told, body);
     },
   };
 }

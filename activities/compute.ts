@@ -5,6 +5,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -23,6 +24,7 @@ export interface ComputeRequest {
   readonly home: string;
   readonly setupDir: string;
   readonly stagingDir: string;
+  readonly threads: number;
 }
 
 /** What a child says. */
@@ -38,6 +40,8 @@ export interface ComputeOptions {
   readonly setupDir: string;
   /** The compiled child program. */
   readonly entry: string;
+  /** Threads of one child. @default one for each core */
+  readonly threads?: number;
 }
 
 /** What a job answered, and the folder it wrote to. */
@@ -64,13 +68,14 @@ export interface Compute {
 const GRACE_MS = 1_000;
 
 /** Runs jobs of one home. */
-export function createCompute({ layout, setupDir, entry }: ComputeOptions): Compute {
+export function createCompute(options: ComputeOptions): Compute {
+  const { layout, setupDir, entry, threads = cpus().length } = options;
   return async (job, input, commit) => {
     const stagingDir = stagingDirOf(layout);
     await mkdir(stagingDir, { recursive: true });
     tellProgress(job);
     try {
-      const request = { job, input, home: layout.home, setupDir, stagingDir };
+      const request = { job, input, home: layout.home, setupDir, stagingDir, threads };
       const output = await runChild(entry, request);
       tellProgress(`${job}: committing`);
       return await commit({ output: output as JobOutput<typeof job>, stagingDir }); // the job's own type

@@ -36,6 +36,8 @@ export interface WorkerSetting {
   readonly setupDir: string;
   /** The compiled program of compute children. */
   readonly computeEntry: string;
+  /** Threads of one compute child. @default one for each core */
+  readonly threads?: number;
   readonly mlflowUrl: string;
   readonly temporal: Client;
   /** Of this home; its sinks belong to the worker that serves workflows. */
@@ -55,7 +57,10 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
     layout,
     temporal,
     recorder,
-    compute: createCompute({ layout, setupDir, entry: computeEntry }),
+    compute: createCompute({
+      ...{ layout, setupDir, entry: computeEntry },
+      ...(setting.threads !== undefined && { threads: setting.threads }),
+    }),
     mlflow: new MlflowClient({ baseUrl: mlflowUrl }),
   };
   const engine = createEngineActivities({

@@ -6,9 +6,10 @@ import type { Report, ReportedSplit } from '../contracts/report.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import type { DriftScore, Split } from '../contracts/schemas/values.js';
 import { countRows, readSnapshot } from '../feature-store/delta/snapshot.js';
+import { listFolders } from '../feature-store/delta/storage-of.js';
 import { quote } from '../feature-store/duckdb.js';
 import { DECISIONS, DRIFT_SCORES } from '../feature-store/engine-tables.js';
-import { queryIfPresent, tableNames } from '../feature-store/query-tables.js';
+import { queryIfPresent } from '../feature-store/query-tables.js';
 import { tableFolder } from '../feature-store/tables.js';
 import { readManifest } from '../models/model-folder.js';
 import { ENSEMBLE } from '../pipelines/train.js';
@@ -23,7 +24,7 @@ type ReportInput = Tasks['writeReport']['input'];
 export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
   async function tables(): Promise<Report['tables']> {
     const entries = await Promise.all(
-      (await tableNames(layout.tables)).map(async (name) => {
+      (await listFolders(layout.tables)).map(async (name) => {
         const path = tableFolder(layout.tables, name);
         const snapshot = await readSnapshot(path);
         if (snapshot === undefined) return [];

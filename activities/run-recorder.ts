@@ -51,9 +51,16 @@ export function runRecorder(
       await sleep(GATHER_MS);
       const taken = waiting;
       waiting = [];
-      await history.record(taken).catch((error: unknown) => sayNotRecorded(taken, error));
+      await history.record(taken).catch(() => oneByOne(taken));
     }
     writing = undefined;
+  }
+
+  /** One that cannot be written must not keep the others from the tables. */
+  async function oneByOne(runs: readonly ClosedExecution[]): Promise<void> {
+    for (const run of runs) {
+      await history.record([run]).catch((error: unknown) => sayNotRecorded(run, error));
+    }
   }
 
   function take(closed: ClosedExecution): void {
@@ -71,13 +78,13 @@ export function runRecorder(
         take({ workflowId, temporalRunId: run.temporalRunId ?? temporalRunId, run });
       }
     } catch (error) {
-      sayNotRecorded([{ workflowId }], error);
+      sayNotRecorded({ workflowId }, error);
     }
   }
 
-  function sayNotRecorded(runs: readonly { workflowId: string }[], error: unknown): void {
-    const ids = runs.map(({ workflowId }) => workflowId).join(', ');
-    say(`${ids}: not recorded yet: ${error instanceof Error ? error.message : String(error)}`);
+  function sayNotRecorded({ workflowId }: { workflowId: string }, error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    say(`${workflowId}: not recorded yet: ${why}`);
   }
 
   const settled = async (): Promise<void> => writing;

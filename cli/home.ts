@@ -1,15 +1,16 @@
 /** The home a command works on, and the servers that run on it. */
 import { resolve } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import { homePlaces } from '../activities/home-places.js';
 import { PipelineError } from '../contracts/errors.js';
-import { homeLayout, type HomeLayout } from '../contracts/home.js';
+import type { HomeLayout } from '../contracts/home.js';
 import { dataConverter } from '../payloads/payload-codec.js';
 import { temporalConfig } from '../temporal.config.js';
 import { isAlive, readRecord } from './embedded/process-record.js';
 
 /** `SENTINEL_HOME`, by default `.sentinel` in the working directory. */
 export function currentHome(): HomeLayout {
-  return homeLayout(resolve(process.env['SENTINEL_HOME'] ?? '.sentinel'));
+  return homePlaces(resolve(process.env['SENTINEL_HOME'] ?? '.sentinel'));
 }
 
 /**

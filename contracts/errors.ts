@@ -84,6 +84,8 @@ export const ERROR_CODES = {
   RUN_INTERRUPTED: 'final',
   RUN_NOT_OPEN: 'final',
   RUN_UNKNOWN: 'final',
+  S3_REJECTED: 'final',
+  S3_UNREACHABLE: 'retry',
   SERVER_NOT_READY: 'retry',
   SETUP_INCOMPLETE: 'final',
   SOURCE_SCHEME_UNKNOWN: 'final',

@@ -1,9 +1,13 @@
-/** Layout of a home: the one folder that holds all state, to be backed up or deleted as a whole. */
-export function homeLayout(home: string) {
+/**
+ * Layout of a home: the one folder that holds all state, to be backed up or deleted as a whole.
+ *
+ * @param tables absolute folder or `s3://bucket/prefix`, when the tables do not lie in the home
+ */
+export function homeLayout(home: string, tables = `${home}/tables`) {
   return {
     home,
     /** Delta tables, one folder each. */
-    tables: `${home}/tables`,
+    tables,
     /** `<hash>.json`, one for each plan that a run has used. */
     plans: `${home}/plans`,
     /** Large values of runs, by hash; `sentinel payloads collect` removes those that nothing needs. */

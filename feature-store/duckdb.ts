@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
 import { PipelineError } from '../contracts/errors.js';
+import { installedExtensions } from './duckdb-extensions.js';
+import { s3Secret, type S3Secret } from './s3-secret.js';
 
 /** Bounds of one DuckDB instance. */
 export interface FeatureDbOptions {
@@ -18,7 +20,7 @@ export interface FeatureDbOptions {
   readonly memoryLimit?: string;
   /** Where it spills, absolute; made when needed. @default a new name below the system's temporary folder */
   readonly tempDirectory?: string;
-  /** Folder that holds the installed extensions, absolute; only `loadDelta` needs it. */
+  /** Folder that holds the installed extensions, absolute; for `loadDelta` and `s3://` files. @default set-up's */
   readonly extensionDirectory?: string;
 }
 
@@ -38,16 +40,21 @@ export interface Session {
 /** A DuckDB instance and its sessions. */
 export class FeatureDb {
   readonly #instance: DuckDBInstance;
-  readonly #extensionDirectory: string | undefined;
+  readonly #extensionDirectory: string;
+  #secret: Promise<S3Secret> | undefined;
 
-  private constructor(instance: DuckDBInstance, extensionDirectory: string | undefined) {
+  private constructor(instance: DuckDBInstance, extensionDirectory: string) {
     this.#instance = instance;
     this.#extensionDirectory = extensionDirectory;
   }
 
   /** Opens an instance; the caller closes it. */
   static async open(options: FeatureDbOptions = {}): Promise<FeatureDb> {
-    const { threads = 2, memoryLimit = '1GB', extensionDirectory } = options;
+    const {
+      threads = 2,
+      memoryLimit = '1GB',
+      extensionDirectory = installedExtensions(),
+    } = options;
     // spill files of two instances have the same names: each needs a folder of its own
     const tempDirectory =
       options.tempDirectory ?? path.join(tmpdir(), `sentinel-spill-${randomUUID()}`);
@@ -57,13 +64,13 @@ export class FeatureDb {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       temp_directory: tempDirectory,
-      ...(extensionDirectory !== undefined && { extension_directory: extensionDirectory }),
+      extension_directory: extensionDirectory,
     });
     return new FeatureDb(instance, extensionDirectory);
   }
 
   /**
-   * Runs `use` on a connection of its own and closes it.
+   * Runs `use` on a connection of its own and closes it. A statement that names an `s3://` file may read it.
    *
    * @throws PipelineError STORE_QUERY_FAILED with DuckDB's message when a statement fails
    */
@@ -71,7 +78,7 @@ export class FeatureDb {
     const connection = await this.#instance.connect();
     try {
       await connection.run(SESSION_SETTINGS);
-      return await use(sessionOn(connection));
+      return await use(sessionOn(connection, (sql) => this.#prepare(sql)));
     } finally {
       connection.closeSync();
     }
@@ -87,27 +94,48 @@ export class FeatureDb {
    *
    * @throws PipelineError SETUP_INCOMPLETE when the extension folder holds no delta extension
    */
-  async loadDelta(): Promise<void> {
-    const directory = this.#extensionDirectory;
-    try {
-      if (directory === undefined) throw new Error('no extension directory was given');
-      await this.rows('LOAD delta');
-    } catch (cause) {
-      throw new PipelineError(
-        {
-          code: 'SETUP_INCOMPLETE',
-          ...(directory !== undefined && { file: directory }),
-          found: 'no DuckDB extension "delta"',
-          fix: 'run `node scripts/setup.mjs`, which installs it offline',
-        },
-        { cause },
-      );
-    }
+  loadDelta(): Promise<void> {
+    return this.#load('delta');
   }
 
   /** Ends the instance and frees its memory. */
   close(): void {
     this.#instance.closeSync();
+  }
+
+  async #prepare(sql: string): Promise<void> {
+    if (!sql.includes('s3://')) return;
+    const held = await this.#secret;
+    if (held !== undefined && held.heldUntilMs > Date.now() + KEYS_MARGIN_MS) return;
+    this.#secret = this.#openS3();
+    await this.#secret;
+  }
+
+  async #openS3(): Promise<S3Secret> {
+    const secret = await s3Secret();
+    const options = Object.entries(secret.options).map(
+      ([name, value]) => `${name} ${quote(value)}`,
+    );
+    await this.#load('httpfs');
+    await this.rows(`SET GLOBAL http_retries = 6;
+      CREATE OR REPLACE SECRET tables (TYPE s3, ${options.join(', ')})`);
+    return secret;
+  }
+
+  async #load(extension: string): Promise<void> {
+    try {
+      await this.rows(`LOAD ${extension}`);
+    } catch (cause) {
+      throw new PipelineError(
+        {
+          code: 'SETUP_INCOMPLETE',
+          file: this.#extensionDirectory,
+          found: `no DuckDB extension "${extension}"`,
+          fix: 'run `node scripts/setup.mjs`, which installs it offline',
+        },
+        { cause },
+      );
+    }
   }
 }
 
@@ -126,17 +154,23 @@ export function quoteList(texts: readonly string[]): string {
   return `[${texts.map(quote).join(', ')}]`;
 }
 
-function sessionOn(connection: DuckDBConnection): Session {
+/** @param prepare called before each statement */
+function sessionOn(connection: DuckDBConnection, prepare: (sql: string) => Promise<void>): Session {
   return {
     run: async (sql) => {
+      await prepare(sql);
       await guarded(sql, () => connection.run(sql));
     },
     rows: async <T extends object>(sql: string) => {
+      await prepare(sql);
       const reader = await guarded(sql, () => connection.runAndReadAll(sql));
       // the caller names the columns it selected; DuckDB's types are not known to TypeScript
       return reader.getRowObjectsJS().map((row) => plain(row) as T);
     },
-    stream: (sql) => guarded(sql, () => connection.stream(sql)),
+    stream: async (sql) => {
+      await prepare(sql);
+      return guarded(sql, () => connection.stream(sql));
+    },
   };
 }
 
@@ -173,6 +207,9 @@ function plain(value: unknown): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
   return value;
 }
+
+/** Keys that end sooner than this are fetched anew: a query may take as long. */
+const KEYS_MARGIN_MS = 600_000;
 
 // rows that wait for their partition are not spilled: at the default of 524,288 a day's file needs over 0.5 GB;
 // the limit of open files is raised because a day has 180 apps: at 100 DuckDB closes a file and starts a second one

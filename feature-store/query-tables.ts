@@ -1,10 +1,10 @@
 /** SQL over the tables of a home, each at its newest or a named version: what `sentinel query` runs. */
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
 import { scanSnapshot } from './delta/scan.js';
 import { readSnapshot } from './delta/snapshot.js';
+import { listFolders } from './delta/storage-of.js';
 import { FeatureDb, quoteName, type PlainRow } from './duckdb.js';
+import { tableFolder } from './tables.js';
 
 /** What to ask, and of which versions. */
 export interface QueryRequest {
@@ -30,7 +30,7 @@ export interface QueryResult {
  */
 export async function queryTables(request: QueryRequest): Promise<QueryResult> {
   const { db, tablesRoot, sql, asOf = {} } = request;
-  const names = await tableNames(tablesRoot);
+  const names = await listFolders(tablesRoot);
   for (const name of Object.keys(asOf))
     if (!names.includes(name))
       throw new PipelineError({
@@ -46,7 +46,7 @@ export async function queryTables(request: QueryRequest): Promise<QueryResult> {
   return db.session(async (session) => {
     for (const name of asked.length > 0 ? asked : names) {
       const version = asOf[name];
-      const snapshot = await readSnapshot(path.join(tablesRoot, name), {
+      const snapshot = await readSnapshot(tableFolder(tablesRoot, name), {
         ...(version !== undefined && { version }),
       });
       if (snapshot === undefined) continue;
@@ -79,27 +79,13 @@ export async function queryIfPresent(
   table: string,
   sql: string,
 ): Promise<readonly PlainRow[]> {
-  if (!(await tableNames(tablesRoot)).includes(table)) return [];
+  if (!(await listFolders(tablesRoot)).includes(table)) return [];
   const db = await FeatureDb.open({ threads: 1 });
   try {
     return (await queryTables({ db, tablesRoot, sql })).rows;
   } finally {
     db.close();
   }
-}
-
-/** Names of the tables that a folder of tables holds, ascending. */
-export async function tableNames(tablesRoot: string): Promise<string[]> {
-  const entries = await readdir(tablesRoot, { withFileTypes: true }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
-    },
-  );
-  return entries
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
 }
 
 function rootMessage(error: unknown): string {

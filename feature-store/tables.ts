@@ -1,5 +1,4 @@
 /** The store's tables: columns, partitions, and where each lies. */
-import path from 'node:path';
 import { TABULAR_FEATURE_NAMES } from '../domain/traffic/features.js';
 import type { Column, TableSchema } from './delta/schema.js';
 import { RAW_COLUMNS } from './sources/flow-columns.js';
@@ -98,9 +97,9 @@ export const FLOW_FEATURES: TableSchema = {
   statsColumns: ['time_first', 'source_row'],
 };
 
-/** Absolute folder of a table. */
+/** Absolute folder of a table, or its `s3://` address when the tables lie in a bucket. */
 export function tableFolder(tablesRoot: string, name: string): string {
-  return path.join(tablesRoot, name);
+  return `${tablesRoot}/${name}`;
 }
 
 /** `2022-W05` for an ISO year and week. */

@@ -7,7 +7,8 @@
  * call takes a fraction of a second, and a call after an interruption goes on where the last one was.
  * All words go to stderr; stdout stays empty, except for `--status`, which prints one JSON document.
  */
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findMissing, describeMissing } from './setup/checks.mjs';
@@ -52,6 +53,8 @@ async function main() {
   } finally {
     lock.release();
   }
+  if (options.test && !existsSync(join(paths.s3Server, 'versitygw')))
+    say('set-up: Go is missing, so the tests of tables in a bucket are skipped\n');
   say(`set-up: ready (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
   return 0;
 }

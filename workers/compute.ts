@@ -3,9 +3,9 @@
  * writes to its staging folder only.
  */
 import type { ComputeReply, ComputeRequest } from '../activities/compute.js';
+import { homePlaces } from '../activities/home-places.js';
 import { loadJob, type JobContext } from '../activities/jobs/index.js';
 import { PipelineError } from '../contracts/errors.js';
-import { homeLayout } from '../contracts/home.js';
 
 // the worker ended or no longer wants the result
 process.once('disconnect', () => process.exit(1));
@@ -16,11 +16,19 @@ process.once('message', (request: ComputeRequest) => {
   void run(request);
 });
 
-async function run({ job, input, home, setupDir, stagingDir }: ComputeRequest): Promise<void> {
+async function run({
+  job,
+  input,
+  home,
+  setupDir,
+  stagingDir,
+  threads,
+}: ComputeRequest): Promise<void> {
   const context: JobContext = {
-    layout: homeLayout(home),
+    layout: homePlaces(home),
     setupDir,
     stagingDir,
+    threads,
     progress: (detail) => reply({ kind: 'progress', detail }),
     shouldStop: () => !process.connected,
   };

@@ -3,6 +3,7 @@
  * cluster each machine serves those it is fit for.
  *
  *     node dist/workers/main.js --home DIR --temporal HOST:PORT --mlflow URL [--queues control,io,cpu,triggers]
+ *       [--cpu-slots N] [--threads N]
  *
  * A parent process may have it serve further queues with the message `{ serve: 'triggers' }`.
  */
@@ -13,9 +14,9 @@ import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
 import { compiledPlans } from '../activities/compiled-plans.js';
+import { homePlaces } from '../activities/home-places.js';
 import { createActivities } from '../activities/index.js';
 import { runRecorder } from '../activities/run-recorder.js';
-import { homeLayout } from '../contracts/home.js';
 import type { Json, JsonObject } from '../contracts/json.js';
 import { QUEUES, type Queue } from '../contracts/queues.js';
 import { dataConverter } from '../payloads/payload-codec.js';
@@ -31,14 +32,23 @@ const { values: options } = parseArgs({
     /** JSON: defaults of DAG parameters. */
     params: { type: 'string', default: '{}' },
     queues: { type: 'string', default: QUEUES.join(',') },
+    /** Tasks of the queue `cpu` at a time; each is a child process. */
+    'cpu-slots': { type: 'string', default: String(cpus().length) },
+    /** Threads of each. */
+    threads: { type: 'string', default: String(cpus().length) },
   },
 });
 
 /** How often the worker looks for closed runs that are not in the tables. */
 const CATCH_UP_MS = 600_000;
 
-/** Activities at a time; compute children have a core each. */
-const SLOTS: Record<Queue, number> = { control: 100, io: 8, cpu: cpus().length, triggers: 1 };
+/** Activities at a time. */
+const SLOTS: Record<Queue, number> = {
+  control: 100,
+  io: 8,
+  cpu: Number(options['cpu-slots']),
+  triggers: 1,
+};
 
 /** Queues on which workflows run; the others have activities only. */
 const WORKFLOW_QUEUES: readonly string[] = ['control', 'triggers'] satisfies Queue[];
@@ -48,7 +58,7 @@ process.once('disconnect', () => process.exit(1));
 
 async function main(): Promise<void> {
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
-  const layout = homeLayout(required('home'));
+  const layout = homePlaces(required('home'));
   const { connection: address, namespace } = temporalConfig(options.temporal);
   const converter = dataConverter(layout);
   const temporal = new Client({
@@ -62,6 +72,7 @@ async function main(): Promise<void> {
     recorder,
     setupDir: installation.setupDir,
     computeEntry: installation.computeEntry,
+    threads: Number(options.threads),
     mlflowUrl: required('mlflow'),
     temporal,
     params: { preset: await defaultPreset(), ...givenParams() },

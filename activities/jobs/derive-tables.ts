@@ -1,5 +1,4 @@
 /** Jobs B and C in a child: the tables that are computed from `flows`, some weeks at a time. */
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { aggregateTraffic } from '../../feature-store/aggregate.js';
 import type { DerivedWeek, DeriveRequest } from '../../feature-store/derived.js';
@@ -28,10 +27,10 @@ export function buildFeaturesJob(
 
 async function forEachWeek(
   weeks: readonly string[],
-  { layout, stagingDir, progress }: JobContext,
+  { layout, stagingDir, threads, progress }: JobContext,
   derive: (request: DeriveRequest) => Promise<DerivedWeek[]>,
 ): Promise<DerivedWeek[]> {
-  const db = await FeatureDb.open({ threads: cpus().length, tempDirectory: `${stagingDir}/spill` });
+  const db = await FeatureDb.open({ threads, tempDirectory: `${stagingDir}/spill` });
   try {
     const derived: DerivedWeek[] = [];
     for (const week of weeks) {

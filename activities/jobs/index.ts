@@ -10,6 +10,8 @@ export interface JobContext {
   readonly setupDir: string;
   /** The only folder a job writes to. */
   readonly stagingDir: string;
+  /** Threads that it may keep busy. */
+  readonly threads: number;
   /** One line on how far it is; travels with the task's heartbeat. */
   readonly progress: (detail: string) => void;
   /** True when nobody waits for the result any more. */

@@ -1,5 +1,4 @@
 /** Job A in a child: one raw file becomes staged rows of `flows` and `flows_rejected`. */
-import { cpus } from 'node:os';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { parseFlows, type ParsedSource } from '../../feature-store/ingest/parse-flows.js';
 import type { SourceFile } from '../../feature-store/sources/list-sources.js';
@@ -8,9 +7,9 @@ import type { JobContext } from './index.js';
 /** Stages the rows of one source; the caller commits them. */
 export async function parseFlowsJob(
   { source }: { source: SourceFile },
-  { stagingDir, progress }: JobContext,
+  { stagingDir, threads, progress }: JobContext,
 ): Promise<ParsedSource> {
-  const db = await FeatureDb.open({ threads: cpus().length, tempDirectory: `${stagingDir}/spill` });
+  const db = await FeatureDb.open({ threads, tempDirectory: `${stagingDir}/spill` });
   try {
     return await parseFlows({
       source,

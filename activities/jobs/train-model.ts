@@ -1,5 +1,4 @@
 /** Trains one model on the split's rows and leaves its folder and pictures in the staging folder. */
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
 import type { ModelSpec, Preset, Split } from '../../contracts/schemas/values.js';
@@ -111,7 +110,7 @@ async function fit(
   spec: ModelSpec,
   request: TrainingRequest,
   preset: Preset,
-  { setupDir, progress }: JobContext,
+  { setupDir, threads: available, progress }: JobContext,
 ): Promise<Fitted> {
   if (spec.kind === 'xgboost') {
     const { boosting } = preset;
@@ -122,7 +121,7 @@ async function fit(
       maxDepth: boosting.maxDepth,
       maxBins: boosting.maxBin,
     };
-    const threads = Math.max(1, Math.floor(cpus().length / 2)); // two trainings share the machine
+    const threads = Math.max(1, Math.floor(available / 2)); // two trainings share the machine
     const result = await trainXgboost({
       ...request,
       settings: { ...settings, threads },

@@ -1,27 +1,25 @@
 /**
  * The only writer of our tables: staged Parquet files become one new version, or nothing does.
  *
- * Order: move the data files into the table, flush them, then create the log entry. A crash before
+ * Order: move the data files into the table, durably, then create the log entry. A crash before
  * the entry leaves files that no version names: they take space until someone deletes them, and nothing does
  * by itself. Rows are visible only with the entry.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import path from 'node:path';
+import { rm } from 'node:fs/promises';
 import { PipelineError } from '../../contracts/errors.js';
 import type { FileStats, LogLine, PartitionValues, TxnAction } from './actions.js';
-import { createExclusive, moveFile, syncPath } from './durable-file.js';
+import { inParallel } from './in-parallel.js';
 import { toSchemaString, type TableSchema } from './schema.js';
 import {
   advanceSnapshot,
-  logFile,
-  logFolder,
-  readLogEntry,
+  logEntry,
   readSnapshot,
   toLogPath,
   type LiveFile,
   type Snapshot,
 } from './snapshot.js';
+import { storageOf } from './storage-of.js';
 
 /** A finished Parquet file outside of the table. */
 export interface StagedFile {
@@ -37,7 +35,7 @@ export interface StagedFile {
 
 /** One change of one table. */
 export interface CommitRequest {
-  /** Absolute folder of the table; made by its first commit. */
+  /** Absolute folder of the table, or its `s3://` address; made by its first commit. */
   readonly table: string;
   readonly schema: TableSchema;
   readonly adds: readonly StagedFile[];
@@ -51,7 +49,7 @@ export interface CommitRequest {
   readonly operation?: string;
   /** What a person wants to know of this version, e.g. the run. */
   readonly info?: Readonly<Record<string, string>>;
-  /** Version the rows were computed from: replaced files that came later are a conflict. @default the version now */
+  /** Version the rows were computed from: another's change since then to what is replaced is a conflict; -1 when there was no table. @default the version now */
   readonly readVersion?: number;
 }
 
@@ -65,39 +63,39 @@ export interface CommitResult {
  * Commits staged files as one new version. A table whose columns are the first of the schema's gets the others with
  * it: they are NULL in the rows that are there.
  *
- * Another writer's commit in between is no conflict unless it added files that this one would replace.
+ * Another writer's commit in between is a conflict only when neither order of the two would do: it added or
+ * removed files that this one replaces, or changed a record that this one changes.
  *
  * @throws PipelineError DELTA_CONFLICT (compute again, then retry), DELTA_SCHEMA_MISMATCH, DELTA_STAGED_MISSING
  */
 export async function commitTable(request: CommitRequest): Promise<CommitResult> {
-  const { table, schema, txn } = request;
-  await mkdir(logFolder(table), { recursive: true });
-  let snapshot = await readSnapshot(table);
-  const baseVersion = request.readVersion ?? snapshot?.version ?? -1;
+  const { table, schema, adds, txn, readVersion } = request;
+  const storage = storageOf(table);
+  const base =
+    readVersion === -1
+      ? undefined
+      : await readSnapshot(table, { ...(readVersion !== undefined && { version: readVersion }) });
+  let snapshot = readVersion === undefined ? base : await newest(table, base);
   if (snapshot !== undefined && isRecorded(snapshot, txn)) {
-    await discardStaged(request.adds);
+    await inParallel(adds, ({ file }) => rm(file, { force: true }));
     return { version: snapshot.version, kind: 'already' };
   }
+  const replaced = [...(base?.files.values() ?? [])].filter(request.removes ?? (() => false));
+  const withdrawMoved = () => storage.remove(adds.map(({ relativePath }) => relativePath));
   const txnId = randomUUID();
-  await moveStagedFiles(table, request.adds);
+  await moveStagedFiles(table, adds);
   try {
     for (;;) {
       if (snapshot !== undefined) {
         requireFittingSchema(snapshot, schema);
-        requireNoConflict(snapshot, request, baseVersion);
+        requireNoConflict(base, snapshot, replaced, request);
       }
       const version = (snapshot?.version ?? -1) + 1;
-      const text = logText(snapshot, request, txnId);
-      if (await createExclusive(logFile(table, version), text, txnId)) {
-        return { version, kind: 'committed' };
-      }
-      // a network file system may report a link that it made as taken
-      const winner = (await readLogEntry(table, version)).find((line) => line.commitInfo);
-      if (winner?.commitInfo?.txnId === txnId) return { version, kind: 'committed' };
-      snapshot =
-        snapshot === undefined ? await readSnapshot(table) : await advanceSnapshot(snapshot);
+      const text = logText(snapshot, replaced, request, txnId);
+      if (await storage.create(logEntry(version), text)) return { version, kind: 'committed' };
+      snapshot = await newest(table, snapshot);
       if (snapshot !== undefined && isRecorded(snapshot, txn)) {
-        await withdrawMoved(table, request.adds);
+        await withdrawMoved();
         return { version: snapshot.version, kind: 'already' };
       }
     }
@@ -107,32 +105,24 @@ export async function commitTable(request: CommitRequest): Promise<CommitResult>
       error instanceof PipelineError &&
       (error.code === 'DELTA_CONFLICT' || error.code === 'DELTA_SCHEMA_MISMATCH')
     )
-      await withdrawMoved(table, request.adds);
+      await withdrawMoved();
     throw error;
   }
 }
 
 /**
- * Moves staged files into the table and flushes them; no version names them yet.
+ * Moves staged files into the table, durably; no version names them yet.
  *
  * @throws PipelineError DELTA_STAGED_MISSING when a file is neither staged nor moved
  */
-export async function moveStagedFiles(table: string, adds: readonly StagedFile[]): Promise<void> {
-  const folders = new Set<string>();
-  await inParallel(adds, async (staged) => {
-    const target = path.join(table, staged.relativePath);
-    if (!(await moveFile(staged.file, target, staged.bytes)))
-      throw new PipelineError({
-        code: 'DELTA_STAGED_MISSING',
-        file: staged.file,
-        found: 'no such file',
-        expected: `${staged.bytes} bytes there or at ${target}`,
-        fix: 'run the task again: it stages its files anew',
-      });
-    await syncPath(target);
-    folders.add(path.dirname(target));
-  });
-  await inParallel([...folders], syncPath);
+export function moveStagedFiles(table: string, adds: readonly StagedFile[]): Promise<void> {
+  return storageOf(table).put(
+    adds.map(({ file, relativePath, bytes }) => ({ file, path: relativePath, bytes })),
+  );
+}
+
+function newest(table: string, older: Snapshot | undefined): Promise<Snapshot | undefined> {
+  return older === undefined ? readSnapshot(table) : advanceSnapshot(older);
 }
 
 function isRecorded(snapshot: Snapshot, txn: CommitRequest['txn']): boolean {
@@ -156,20 +146,44 @@ function requireFittingSchema(snapshot: Snapshot, schema: TableSchema): void {
   });
 }
 
-function requireNoConflict(snapshot: Snapshot, request: CommitRequest, baseVersion: number): void {
-  const { removes } = request;
-  if (removes === undefined || snapshot.version <= baseVersion) return;
-  for (const file of snapshot.files.values())
-    if (file.addedIn > baseVersion && removes(file))
-      throw new PipelineError({
-        code: 'DELTA_CONFLICT',
-        file: file.file,
-        found: `rows added by version ${file.addedIn}, after version ${baseVersion} was read`,
-        fix: 'compute from the newest version and commit again (a retried task does)',
-      });
+/**
+ * Delta's rules for a writer that has read what it replaces: appends never conflict, replacements do when the
+ * files they replace are others by now (added ones would survive, removed ones would come back as our rows).
+ *
+ * @see https://docs.delta.io/latest/concurrency-control.html
+ */
+function requireNoConflict(
+  base: Snapshot | undefined,
+  snapshot: Snapshot,
+  replaced: readonly LiveFile[],
+  { removes, otherTxns = [] }: CommitRequest,
+): void {
+  const baseVersion = base?.version ?? -1;
+  if (snapshot.version === baseVersion) return;
+  const conflict = (file: string, found: string): PipelineError =>
+    new PipelineError({
+      code: 'DELTA_CONFLICT',
+      file,
+      found: `${found} after version ${baseVersion} was read`,
+      fix: 'compute from the newest version and commit again (a retried task does)',
+    });
+  if (removes !== undefined)
+    for (const file of snapshot.files.values())
+      if (file.addedIn > baseVersion && removes(file))
+        throw conflict(file.file, `rows added by version ${file.addedIn},`);
+  const gone = replaced.find(({ logPath }) => !snapshot.files.has(logPath));
+  if (gone !== undefined) throw conflict(gone.file, 'rows removed by another commit');
+  const changed = otherTxns.find(({ appId }) => snapshot.txns.get(appId) !== base?.txns.get(appId));
+  if (changed !== undefined)
+    throw conflict(snapshot.table, `the record ${changed.appId} changed by another commit`);
 }
 
-function logText(snapshot: Snapshot | undefined, request: CommitRequest, txnId: string): string {
+function logText(
+  snapshot: Snapshot | undefined,
+  replaced: readonly LiveFile[],
+  request: CommitRequest,
+  txnId: string,
+): string {
   const now = Date.now();
   const lines: LogLine[] = [
     {
@@ -204,18 +218,17 @@ function logText(snapshot: Snapshot | undefined, request: CommitRequest, txnId: 
   }
   for (const txn of [request.txn, ...(request.otherTxns ?? [])])
     if (txn !== undefined) lines.push({ txn: { ...txn, lastUpdated: now } satisfies TxnAction });
-  for (const file of snapshot?.files.values() ?? [])
-    if (request.removes?.(file) === true)
-      lines.push({
-        remove: {
-          path: file.logPath,
-          deletionTimestamp: now,
-          dataChange: true,
-          extendedFileMetadata: true,
-          partitionValues: file.partitionValues,
-          size: file.bytes,
-        },
-      });
+  for (const file of replaced)
+    lines.push({
+      remove: {
+        path: file.logPath,
+        deletionTimestamp: now,
+        dataChange: true,
+        extendedFileMetadata: true,
+        partitionValues: file.partitionValues,
+        size: file.bytes,
+      },
+    });
   for (const staged of request.adds)
     lines.push({
       add: {
@@ -229,21 +242,4 @@ function logText(snapshot: Snapshot | undefined, request: CommitRequest, txnId: 
       },
     });
   return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-}
-
-async function discardStaged(adds: readonly StagedFile[]): Promise<void> {
-  await inParallel(adds, (staged) => rm(staged.file, { force: true }));
-}
-
-async function withdrawMoved(table: string, adds: readonly StagedFile[]): Promise<void> {
-  await inParallel(adds, (staged) => rm(path.join(table, staged.relativePath), { force: true }));
-}
-
-// file calls wait in a pool of four threads; more in flight only costs memory
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const lane = async (): Promise<void> => {
-    for (let item = queue.pop(); item !== undefined; item = queue.pop()) await work(item);
-  };
-  await Promise.all(Array.from({ length: 8 }, lane));
 }

@@ -1,4 +1,5 @@
 /** Files that survive a crash: what is visible is complete, and what was reported is on disk. */
+import { randomUUID } from 'node:crypto';
 import { copyFile, link, mkdir, open, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -13,20 +14,17 @@ export async function syncPath(target: string): Promise<void> {
 }
 
 /**
- * Creates `file` with `text`, complete or not at all, unless it exists.
+ * Creates `file` with `text`, complete or not at all, unless it exists; its folder is made.
  *
  * `link(2)` is the only local call that both refuses an existing name and exposes a finished file:
  * rename overwrites, O_EXCL shows half of it.
  *
  * @returns false when the name was taken
  */
-export async function createExclusive(
-  file: string,
-  text: string,
-  uniqueId: string,
-): Promise<boolean> {
+export async function createExclusive(file: string, text: string): Promise<boolean> {
   const folder = path.dirname(file);
-  const temporary = path.join(folder, `.commit-${uniqueId}.tmp`);
+  await mkdir(folder, { recursive: true });
+  const temporary = path.join(folder, `.commit-${randomUUID()}.tmp`);
   await writeFile(temporary, text, { flush: true });
   try {
     await link(temporary, file);

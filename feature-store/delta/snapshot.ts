@@ -4,15 +4,16 @@
  * The reader of the whole store. `delta_scan` and Python's `deltalake` must see the same rows; the
  * conformance test holds them together.
  */
-import { readdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
 import type { AddAction, FileStats, LogLine, MetaDataAction, PartitionValues } from './actions.js';
+import { inParallel } from './in-parallel.js';
 import { fromSchemaString, type Column } from './schema.js';
+import { storageOf } from './storage-of.js';
+import type { TableStorage } from './table-storage.js';
 
 /** A data file that is part of a snapshot. */
 export interface LiveFile {
-  /** Absolute path on disk. */
+  /** Absolute path on disk, or an `s3://` address. */
   readonly file: string;
   /** Path as the log writes it, URI-encoded; the file's identity. */
   readonly logPath: string;
@@ -50,7 +51,7 @@ export interface Snapshot {
 /**
  * The table as of `version`, or as it is now; undefined when there is no such table yet.
  *
- * @param table absolute folder of the table
+ * @param table absolute folder of the table, or its `s3://` address
  * @throws PipelineError TABLE_VERSION_UNKNOWN, DELTA_LOG_BROKEN
  */
 export async function readSnapshot(
@@ -59,7 +60,7 @@ export async function readSnapshot(
 ): Promise<Snapshot | undefined> {
   const versions = await logVersions(table);
   if (versions.length === 0) return undefined;
-  const wanted = requireVersion(table, versions, options.version);
+  const wanted = requireVersion(table, versions.length - 1, options.version);
   return replay(
     table,
     undefined,
@@ -77,9 +78,10 @@ export async function advanceSnapshot(
   snapshot: Snapshot,
   options: { readonly version?: number } = {},
 ): Promise<Snapshot> {
-  const versions = await logVersions(snapshot.table);
-  const wanted = requireVersion(snapshot.table, versions, options.version);
-  const newer = versions.filter((version) => version > snapshot.version && version <= wanted);
+  const versions = await logVersions(snapshot.table, snapshot.version);
+  const last = versions.at(-1) ?? snapshot.version;
+  const wanted = requireVersion(snapshot.table, last, options.version);
+  const newer = versions.filter((version) => version <= wanted);
   return newer.length === 0 ? snapshot : replay(snapshot.table, snapshot, newer);
 }
 
@@ -96,30 +98,30 @@ export function columnsOf(snapshot: Snapshot, { addedIn }: LiveFile): readonly C
   return schema?.columns ?? snapshot.columns;
 }
 
-/** Folder of a table's log. */
-export function logFolder(table: string): string {
-  return path.join(table, '_delta_log');
+/** Path of a version's entry below the table. */
+export function logEntry(version: number): string {
+  return `_delta_log/${entryName(version)}`;
 }
 
-/** Log file of one version. */
-export function logFile(table: string, version: number): string {
-  return path.join(logFolder(table), `${String(version).padStart(20, '0')}.json`);
-}
-
-/** Path in the log for a path on disk: DuckDB has percent-encoded the folders once already, the log encodes that. */
+/** Path in the log for a path below the table: DuckDB has percent-encoded the folders once already, the log encodes that. */
 export function toLogPath(relativePath: string): string {
-  return encodeURI(relativePath.split(path.sep).join('/'));
+  return encodeURI(relativePath);
 }
 
-/** Absolute path on disk for a path in the log. */
-function toDiskPath(table: string, logPath: string): string {
-  return path.join(table, decodeURIComponent(logPath));
+function entryName(version: number): string {
+  return `${String(version).padStart(20, '0')}.json`;
 }
 
-/** The actions of one log entry. */
+/**
+ * The actions of one log entry.
+ *
+ * @throws PipelineError DELTA_LOG_BROKEN
+ */
 export async function readLogEntry(table: string, version: number): Promise<LogLine[]> {
-  const file = logFile(table, version);
-  const text = await readFile(file, 'utf8');
+  const storage = storageOf(table);
+  const text = await storage.read(logEntry(version));
+  if (text === undefined) throw missingEntry(table, version);
+  const file = storage.location(logEntry(version));
   return text
     .split('\n')
     .filter((line) => line !== '')
@@ -141,33 +143,32 @@ export async function readLogEntry(table: string, version: number): Promise<LogL
     });
 }
 
-/** Versions that the log of a table holds, ascending from 0; none when there is no such table. */
-export async function logVersions(table: string): Promise<number[]> {
-  const names = await readdir(logFolder(table)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+/**
+ * Versions that the log of a table holds behind `after`, ascending; none when there is no such table.
+ *
+ * @param after @default -1, so all of them
+ * @throws PipelineError DELTA_LOG_BROKEN for a gap
+ */
+export async function logVersions(table: string, after = -1): Promise<number[]> {
+  const names = await storageOf(table).listLog(after < 0 ? undefined : entryName(after));
   const versions = names
     .filter((name) => /^\d{20}\.json$/.test(name))
-    .map((name) => Number(name.slice(0, 20)))
-    .sort((a, b) => a - b);
-  const gap = versions.findIndex((version, index) => version !== index);
-  if (gap >= 0)
-    throw new PipelineError({
-      code: 'DELTA_LOG_BROKEN',
-      file: logFolder(table),
-      found: `no entry for version ${gap}`,
-      fix: 'restore the table from a backup; every version needs its log file',
-    });
+    .map((name) => Number(name.slice(0, 20)));
+  const gap = versions.findIndex((version, index) => version !== after + 1 + index);
+  if (gap >= 0) throw missingEntry(table, after + 1 + gap);
   return versions;
 }
 
-function requireVersion(
-  table: string,
-  versions: readonly number[],
-  version: number | undefined,
-): number {
-  const last = versions.length - 1; // logVersions has checked that there is no gap
+function missingEntry(table: string, version: number): PipelineError {
+  return new PipelineError({
+    code: 'DELTA_LOG_BROKEN',
+    file: storageOf(table).location('_delta_log'),
+    found: `no entry for version ${version}`,
+    fix: 'restore the table from a backup; every version needs its log file',
+  });
+}
+
+function requireVersion(table: string, last: number, version: number | undefined): number {
   const wanted = version ?? last;
   if (wanted >= 0 && wanted <= last) return wanted;
   throw new PipelineError({
@@ -184,14 +185,16 @@ async function replay(
   base: Snapshot | undefined,
   versions: readonly number[],
 ): Promise<Snapshot> {
+  const storage = storageOf(table);
   const files = new Map(base?.files);
   const txns = new Map(base?.txns);
   const schemas = [...(base?.schemas ?? [])];
   let metaData = base?.metaData;
   let timestampMs = base?.timestampMs ?? 0;
-  for (const version of versions) {
-    for (const line of await readLogEntry(table, version)) {
-      if (line.add) files.set(line.add.path, liveFile(table, line.add, version));
+  const entries = await inParallel(versions, (version) => readLogEntry(table, version));
+  for (const [index, version] of versions.entries()) {
+    for (const line of entries[index] ?? []) {
+      if (line.add) files.set(line.add.path, liveFile(storage, line.add, version));
       else if (line.remove) files.delete(line.remove.path);
       else if (line.txn) txns.set(line.txn.appId, line.txn.version);
       else if (line.metaData) {
@@ -224,11 +227,11 @@ async function replay(
   };
 }
 
-function liveFile(table: string, add: AddAction, addedIn: number): LiveFile {
+function liveFile(storage: TableStorage, add: AddAction, addedIn: number): LiveFile {
   // stats are JSON text by the protocol; a file without them counts as unknown, and we always write them
   const stats = add.stats === undefined ? undefined : (JSON.parse(add.stats) as FileStats);
   return {
-    file: toDiskPath(table, add.path),
+    file: storage.location(decodeURIComponent(add.path)),
     logPath: add.path,
     partitionValues: add.partitionValues,
     tags: add.tags ?? {},

@@ -88,7 +88,7 @@ export async function commitParsed(request: {
     otherTxns: [...withdrawn]
       .filter((sha) => sha !== parsed.sourceSha && isPresent(flows, sha))
       .map((sha) => ({ appId: appId(sha), version: recorded(flows, sha) + 1 })),
-    ...(flows !== undefined && { readVersion: flows.version }),
+    readVersion: flows?.version ?? -1,
   });
 }
 

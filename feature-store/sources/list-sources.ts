@@ -9,7 +9,7 @@ import { createReadStream, existsSync, type Dirent, type Stats } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
-import { logFolder, readSnapshot, type LiveFile } from '../delta/snapshot.js';
+import { readSnapshot, type LiveFile } from '../delta/snapshot.js';
 import {
   detectCompression,
   firstLines,
@@ -145,7 +145,7 @@ async function expand(paths: readonly string[]): Promise<Entry[]> {
 }
 
 async function* below(folder: string): AsyncGenerator<Entry, void> {
-  if (existsSync(logFolder(folder))) {
+  if (existsSync(path.join(folder, '_delta_log'))) {
     yield* liveFilesOf(folder);
     return;
   }

@@ -7,6 +7,7 @@ import { npmPackages } from './npm-packages.mjs';
 import { pythonPackages, pythonTestPackages } from './python-packages.mjs';
 import { linkTensorflow, tensorflow } from './tensorflow.mjs';
 import { duckdbExtensions } from './duckdb-extensions.mjs';
+import { hasGo, s3Server } from './s3-server.mjs';
 
 /**
  * Everything the set-up makes lies in `.cache/setup/`, apart from `node_modules/` and `dist/`.
@@ -23,6 +24,7 @@ export function setupPaths(root) {
     extensions: join(setup, 'duckdb-extensions'),
     logs: join(setup, 'logs'),
     nodeModules: join(root, 'node_modules'),
+    s3Server: join(setup, 's3-server'),
     scripts: join(root, 'scripts'),
     stamps: join(setup, 'stamps'),
     tensorflow: join(setup, 'tensorflow'),
@@ -32,7 +34,7 @@ export function setupPaths(root) {
 
 /**
  * @param {ReturnType<typeof setupPaths>} paths
- * @param {{ test: boolean }} options `test` adds what only the tests need
+ * @param {{ test: boolean }} options `test` adds what only the tests need; the S3 server where there is Go to build it
  * @returns {import('./run-steps.mjs').Step[]}
  */
 export function setupSteps(paths, { test }) {
@@ -43,6 +45,7 @@ export function setupSteps(paths, { test }) {
     tensorflow(paths),
     linkTensorflow(paths),
     duckdbExtensions(paths),
+    ...(test && hasGo() ? [s3Server(paths)] : []),
     ...buildSteps(paths),
   ];
 }

@@ -9,7 +9,7 @@ import { planHash } from '../../dag/plan-hash.js';
 import type { Plan } from '../../dag/plan.js';
 import { appendRows } from '../../feature-store/append-rows.js';
 import { changedWeeks } from '../../feature-store/changed-weeks.js';
-import { logFile } from '../../feature-store/delta/snapshot.js';
+import { logEntry } from '../../feature-store/delta/snapshot.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { PREDICTIONS } from '../../feature-store/engine-tables.js';
 import { tableFolder } from '../../feature-store/tables.js';
@@ -108,7 +108,7 @@ test('a commit that only arranges the rows of a week anew changes nothing', asyn
   ]);
   const partitionValues = { iso_year: '2022', iso_week: '22' };
   await writeFile(
-    logFile(tableFolder(layout.tables, 'predictions'), 3),
+    join(tableFolder(layout.tables, 'predictions'), logEntry(3)),
     [
       { commitInfo: { timestamp: Date.now(), operation: 'OPTIMIZE' } },
       { add: { path: 'compacted', partitionValues, size: 1, dataChange: false } },

@@ -11,8 +11,7 @@ import { scanSnapshot } from '../../feature-store/delta/scan.js';
 import {
   advanceSnapshot,
   countRows,
-  logFile,
-  logFolder,
+  logEntry,
   readSnapshot,
 } from '../../feature-store/delta/snapshot.js';
 import { stageFiles } from '../../feature-store/delta/stage.js';
@@ -32,6 +31,7 @@ const SCHEMA: TableSchema = {
 };
 
 const table = (home: StoreHome) => path.join(home.tablesRoot, 'things');
+const logFile = (folder: string, version: number) => path.join(folder, logEntry(version));
 const rowsOf = async (home: StoreHome) =>
   countRows((await readSnapshot(table(home)))?.files.values() ?? []);
 
@@ -140,9 +140,9 @@ describe('a commit', () => {
       txn,
     });
     expect(await rowsOf(home)).toBe(2);
-    expect((await readdir(logFolder(table(home)))).filter((name) => name.includes('tmp'))).toEqual(
-      [],
-    );
+    expect(
+      (await readdir(path.join(table(home), '_delta_log'))).filter((name) => name.includes('tmp')),
+    ).toEqual([]);
   });
 
   test('to a table of another shape is refused', async () => {

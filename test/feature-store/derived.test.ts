@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import {
@@ -80,6 +81,27 @@ test('traffic is summed by hour and day, per application, and a week is replaced
     { app: 'b', bytes: 7 },
     { app: 'a', bytes: 1 },
   ]);
+});
+
+test('hourly and daily sums of real flows are those of pandas', async () => {
+  const golden = JSON.parse(readFileSync('test/golden/traffic-sums.json', 'utf8')) as {
+    columns: string[];
+    hourly: unknown[][];
+    daily: unknown[][];
+  };
+  const home = await aHome();
+  await ingest(home, path.join(REAL_FLOWS, 'ndpi-tls.csv.xz'));
+  for (const { week } of await staleWeeks(home.tablesRoot)) await deriveTraffic(home, week);
+  const sums = async (table: string, start: string): Promise<unknown[][]> => {
+    const columns = [
+      `strftime(${start}, '%Y-%m-%dT%H:%M:%SZ') AS start`,
+      ...golden.columns.slice(1),
+    ];
+    const sql = `SELECT ${columns.join(', ')} FROM ${table} ORDER BY ${table}.${start}, app, category, dst_asn`;
+    return (await queryTables({ ...home, sql })).rows.map((row) => Object.values(row));
+  };
+  expect(await sums('traffic_hourly', 'hour')).toEqual(golden.hourly);
+  expect(await sums('traffic_daily', 'day')).toEqual(golden.daily);
 });
 
 test('features in SQL are the features in TypeScript, for every real flow', async () => {

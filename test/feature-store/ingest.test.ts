@@ -380,7 +380,7 @@ test('many segments store the same rows as one', async () => {
   expect(await parse(1 << 25)).toEqual({ stored: 490, rejected: 10, files: 7 });
 });
 
-test('ISO weeks are those of the calendar, 1969 to 2040', async () => {
+test('ISO weeks are those of the calendar, 1969 to 2100', async () => {
   const golden = JSON.parse(readFileSync('test/golden/iso-week.json', 'utf8')) as {
     cases: [date: string, year: number, week: number, weekday: number][];
   };

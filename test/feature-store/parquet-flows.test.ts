@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { quote } from '../../feature-store/duckdb.js';
 import { queryTables } from '../../feature-store/query-tables.js';
+import { readUnpacked } from '../../feature-store/sources/decompress.js';
 import { listSources, peekFirstTime } from '../../feature-store/sources/list-sources.js';
 import { RAW_COLUMNS } from '../../feature-store/sources/flow-columns.js';
 import {
@@ -53,7 +54,9 @@ async function parquetOf(
 }
 
 async function plainCsv(home: StoreHome): Promise<string> {
-  return home.file('real.csv', execFileSync('xz', ['-dc', CSV]));
+  const chunks: Buffer[] = [];
+  for await (const chunk of readUnpacked(CSV, 'xz')) chunks.push(chunk);
+  return home.file('real.csv', Buffer.concat(chunks));
 }
 
 test.each([

@@ -1,8 +1,8 @@
-"""ISO years and weeks at every year's edges, 1969-2040, from Python's calendar."""
+"""ISO years and weeks at every year's edges, 1969-2100, from Python's calendar."""
 import datetime, json, pathlib, platform
 
 cases = []
-for year in range(1969, 2041):
+for year in range(1969, 2101):
     for month, day in [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (12, 28), (12, 29), (12, 30), (12, 31), (2, 28), (7, 1)]:
         date = datetime.date(year, month, day)
         iso = date.isocalendar()

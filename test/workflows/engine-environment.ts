@@ -26,7 +26,8 @@ import { compile } from '../../dag/compile.js';
 import type { Dag } from '../../dag/declare.js';
 import type { Plan } from '../../dag/plan.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
-import { queryTables, tableNames } from '../../feature-store/query-tables.js';
+import { listFolders } from '../../feature-store/delta/storage-of.js';
+import { queryTables } from '../../feature-store/query-tables.js';
 import { dataConverter } from '../../payloads/payload-codec.js';
 
 export interface EngineEnvironment {
@@ -159,7 +160,7 @@ export async function startEngine({
     storePlan: (plan) => planStore(home.plans, plans).write(plan),
     async rows(sql) {
       await recorder.settled();
-      if ((await tableNames(home.tables)).length === 0) return [];
+      if ((await listFolders(home.tables)).length === 0) return [];
       const db = await FeatureDb.open({ threads: 1 });
       try {
         return (await queryTables({ db, tablesRoot: home.tables, sql })).rows;

@@ -8,13 +8,16 @@ import { defaultPayloadConverter, defineSearchAttributeKey } from '@temporalio/c
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createCompute } from '../../activities/compute.js';
 import { installation } from '../../activities/installation.js';
+import { runRecorder } from '../../activities/run-recorder.js';
 import { startTicksOf } from '../../cli/embedded/process-record.js';
-import { RUN_QUERY, type RunView } from '../../contracts/engine.js';
+import { CLOSED_RUN_QUERY } from '../../contracts/closed-run.js';
+import { RUN_QUERY, type ClosedRun, type RunView } from '../../contracts/engine.js';
 import { PipelineError } from '../../contracts/errors.js';
 import type { HomeLayout } from '../../contracts/home.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { activities, dag } from '../../dag/declare.js';
 import { text } from '../../dag/reference.js';
+import type { RunRecord } from '../../dag/run-record.js';
 import {
   planOf,
   startEngine,
@@ -264,6 +267,24 @@ test('a run that closed while nobody listened is recorded later, from its histor
     },
     { timeout: 10_000 },
   );
+});
+
+test('a run that cannot be recorded keeps no other from the tables', async () => {
+  const handle = await engine.start('chain', 'chain/2022-W32');
+  await handle.result();
+  const { runId } = await handle.describe();
+  const run = await handle.query<ClosedRun<RunRecord>>(CLOSED_RUN_QUERY);
+  const recorded = await runRows('chain/2022-W32');
+  for (const table of ['runs', 'task_runs'])
+    await rm(join(layout.tables, table), { recursive: true });
+  const said: string[] = [];
+  const recorder = runRecorder(layout, engine.server.client, (line) => said.push(line));
+  const broken = { ...run, record: { ...run.record, tasks: { first: null as never } } };
+  recorder.sinks.runs.closed.fn({ workflowId: 'chain/broken', runId: 'broken' }, broken);
+  recorder.sinks.runs.closed.fn({ workflowId: 'chain/2022-W32', runId }, run);
+  await recorder.settled();
+  expect(said).toEqual([expect.stringMatching(/^chain\/broken: not recorded yet: /)]);
+  expect(await runRows('chain/2022-W32')).toEqual(recorded);
 });
 
 function fault(code: 'FLOW_FILE_DAMAGED' | 'MLFLOW_HTTP'): PipelineError {
