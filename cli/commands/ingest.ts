@@ -24,7 +24,10 @@ export function ingestCommand(): Command {
     .description(
       'ingest flow files (.csv, .csv.gz, .csv.xz, .parquet) and Delta tables of them; a file that is there already changes nothing',
     )
-    .argument('<path...>', 'files, folders to any depth, or https:// and webhdfs:// addresses')
+    .argument(
+      '<path...>',
+      'files, folders to any depth, or https://, s3:// and webhdfs:// addresses',
+    )
     .option('--json', 'as JSON', false)
     .action(async (paths: string[], { json }: { json: boolean }) => {
       const inputs = paths.map((path) => (isRemote(path) ? path : resolve(path))).sort();

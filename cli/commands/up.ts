@@ -46,7 +46,7 @@ export function upCommand(): Command {
     .option('--once', 'end everything when the main job has ended', false)
     .option(
       '--input <dir>',
-      'raw flow files (.csv, .csv.gz, .csv.xz), in folders to any depth, or an https:// or webhdfs:// address',
+      'raw flow files (.csv, .csv.gz, .csv.xz), in folders to any depth, or an https://, s3:// or webhdfs:// address',
     )
     .option('--preset <name>', 'sizes and training settings: demo, full, or a .json file', 'demo')
     .option('--json', 'print the results as one JSON document', false)

@@ -1,8 +1,8 @@
 /**
  * Inputs that lie elsewhere, brought next to the store: from there on they are files like all others.
  *
- * A store is two things: how its files are listed, and the address at which each can be read by GET. The
- * local path is made from the address, so a file that changes takes the place of its former rows, and
+ * A store is two things: how its files are listed, and how each is read: by GET of its address, or as the
+ * store says. The local path is made from the address, so a file that changes takes the place of its former rows, and
  * its identity is the SHA-256 of its content, as of every source.
  */
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import path from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
 import { fetchPart, removePart } from '../download/fetch-part.js';
 import { get, withPatience, type HttpOptions } from '../download/http-get.js';
+import { listBucket } from './s3-source.js';
 import { listWebHdfs } from './webhdfs.js';
 
 /** A file of a remote store. */
@@ -21,6 +22,8 @@ export interface RemoteFile {
   /** Changes when the content does, as far as the listing tells; without it the server's entity tag decides. */
   readonly identity?: string;
   readonly bytes?: number;
+  /** Streams it into a file, whole. @default a GET of `url`, resumed */
+  readonly fetch?: (file: string) => Promise<void>;
 }
 
 /** True for an address such as `https://…`; everything else is a local path. */
@@ -31,7 +34,7 @@ export function isRemote(input: string): boolean {
 /**
  * Fetches what is new of the remote inputs; local ones are left as they are.
  *
- * @param inputs local paths, `http(s)://` addresses of a file, `webhdfs://` or `swebhdfs://` addresses of a file or folder
+ * @param inputs local paths, `http(s)://` addresses of a file, `webhdfs://` or `swebhdfs://` addresses of a file or folder, `s3://bucket/key`
  * @param mirrorDir absolute folder, kept from one time to the next; `<scheme>/<host>/<path>` below it
  * @returns for each input the local paths that stand for it
  * @throws PipelineError SOURCE_SCHEME_UNKNOWN; DOWNLOAD_HTTP, DOWNLOAD_REFUSED, DOWNLOAD_CHANGED as of a download
@@ -66,6 +69,8 @@ function listerOf({ protocol, href }: URL): List {
     case 'http:':
     case 'https:':
       return (url) => Promise.resolve([{ url: url.href, path: decodeURIComponent(url.pathname) }]);
+    case 's3:':
+      return listBucket;
     case 'webhdfs:':
     case 'swebhdfs:':
       return listWebHdfs;
@@ -74,7 +79,7 @@ function listerOf({ protocol, href }: URL): List {
         code: 'SOURCE_SCHEME_UNKNOWN',
         file: href,
         found: `an address that begins with ${protocol}//`,
-        expected: 'http://, https://, webhdfs:// or swebhdfs://',
+        expected: 'http://, https://, s3://, webhdfs:// or swebhdfs://',
         fix: 'copy the files into a folder first, or give an https:// address of each',
       });
   }
@@ -98,11 +103,17 @@ async function bring(file: RemoteFile, target: string, options: HttpOptions): Pr
     return;
   await mkdir(path.dirname(target), { recursive: true });
   const part = `${target}.part`;
-  const fetched = await fetchPart(
-    { url, identity, ...(bytes !== undefined && { end: bytes, totalBytes: bytes }) },
-    part,
-    options,
-  );
+  let fetched: Pick<FetchedState, 'bytes' | 'etag'>;
+  if (file.fetch === undefined)
+    fetched = await fetchPart(
+      { url, identity, ...(bytes !== undefined && { end: bytes, totalBytes: bytes }) },
+      part,
+      options,
+    );
+  else {
+    await file.fetch(part);
+    fetched = { bytes: (await stat(part)).size, etag: undefined };
+  }
   await rename(part, target);
   await removePart(part);
   await writeFile(state, JSON.stringify({ ...fetched, identity } satisfies FetchedState));

@@ -144,7 +144,7 @@ test('local paths stay as they are, and an unknown kind of address is refused', 
     '/data/flows',
     'C:/x',
   ]);
-  await expect(fetchRemoteSources(['s3://bucket/prefix'], '/nowhere')).rejects.toMatchObject({
+  await expect(fetchRemoteSources(['ftp://host/flows.csv'], '/nowhere')).rejects.toMatchObject({
     code: 'SOURCE_SCHEME_UNKNOWN',
   });
 });
