@@ -1,5 +1,6 @@
 /** Raw files into `flows`, and the tables computed from it. */
 import { basename } from 'node:path';
+import { Context } from '@temporalio/activity';
 import { PipelineError } from '../contracts/errors.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { commitDerived, type DerivedWeek } from '../feature-store/derived.js';
@@ -9,6 +10,7 @@ import { statsFaults } from '../feature-store/ingest/day-stats.js';
 import { requireFewRejected } from '../feature-store/ingest/rejected-limit.js';
 import { readMapping } from '../feature-store/sources/flow-mapping.js';
 import { listSources, type SourceFile } from '../feature-store/sources/list-sources.js';
+import { fetchRemoteSources } from '../feature-store/sources/remote-sources.js';
 import { staleWeeks } from '../feature-store/stale-weeks.js';
 import { FLOWS, tableFolder } from '../feature-store/tables.js';
 import type { TaskCodes } from './checked.js';
@@ -48,8 +50,13 @@ export function ingestTasks({ layout, compute }: ActivityDependencies) {
 
     listSources: async ({ inputs, mapping: file }) => {
       const mapping = file === '' ? undefined : await readMapping(file);
+      const paths = await cancellable('fetching remote inputs', () =>
+        fetchRemoteSources(inputs, layout.remoteSources, {
+          signal: Context.current().cancellationSignal,
+        }),
+      );
       const { flows, ignored, faults } = await cancellable('reading headers', () =>
-        listSources(inputs, mapping),
+        listSources(paths, mapping),
       );
       return {
         mapping: mapping ?? null,

@@ -6,6 +6,7 @@ import { installation } from '../activities/installation.js';
 import { backfillCommand } from './commands/backfill.js';
 import { dagsCommand } from './commands/dags.js';
 import { benchCommand } from './commands/bench.js';
+import { downloadCommand } from './commands/download.js';
 import { mlflowCommand, temporalCommand } from './commands/embedded-cli.js';
 import { featuresCommand } from './commands/features.js';
 import { generateCommand } from './commands/generate.js';
@@ -39,6 +40,7 @@ for (const command of [
   runCommand(),
   runsCommand(),
   backfillCommand(),
+  downloadCommand(),
   ingestCommand(),
   queryCommand(),
   featuresCommand(),

@@ -31,6 +31,8 @@ export function homeLayout(home: string, tables = `${home}/tables`) {
     temporal: `${home}/temporal`,
     mlflow: `${home}/mlflow`,
     generated: `${home}/generated`,
+    /** Remote inputs as they were fetched, `<scheme>/<host>/<path>`; what is deleted is fetched again. */
+    remoteSources: `${home}/remote-sources`,
   } as const;
 }
 

@@ -7,6 +7,7 @@ import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { rejectedLimit } from '../../contracts/schemas/values.js';
 import { hashJson } from '../../dag/plan-hash.js';
 import { readMapping } from '../../feature-store/sources/flow-mapping.js';
+import { isRemote } from '../../feature-store/sources/remote-sources.js';
 import { currentHome, withTemporal } from '../home.js';
 import { printJson, say } from '../output.js';
 import { followRun, runFailed, startOrJoin } from '../run-client.js';
@@ -29,9 +30,12 @@ interface Ingested {
 export function ingestCommand(): Command {
   return new Command('ingest')
     .description(
-      'ingest flow files (.csv, .csv.gz, .csv.xz); a file that is there already changes nothing',
+      'ingest flow files (.csv, .csv.gz, .csv.xz, .parquet) and Delta tables of them; a file that is there already changes nothing',
     )
-    .argument('<path...>', 'files, or folders to any depth')
+    .argument(
+      '<path...>',
+      'files, folders to any depth, or https://, s3:// and webhdfs:// addresses',
+    )
     .option('--mapping <file>', 'the files are of another exporter, read as this mapping says')
     .option(
       '--max-rejected <limit>',
@@ -43,7 +47,7 @@ export function ingestCommand(): Command {
       requireLimit(maxRejected);
       if (mapping !== undefined) await readMapping(resolve(mapping)); // told before a run starts
       const params = {
-        inputs: paths.map((path) => resolve(path)).sort(),
+        inputs: paths.map((path) => (isRemote(path) ? path : resolve(path))).sort(),
         mapping: mapping === undefined ? '' : resolve(mapping),
         maxRejected,
       };

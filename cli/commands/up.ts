@@ -14,6 +14,7 @@ import type { Report } from '../../contracts/report.js';
 import { preset as presetSchema, type Preset } from '../../contracts/schemas/values.js';
 import { isoWeekOf, weekRange } from '../../dag/partitions.js';
 import { newestFirstTime } from '../../feature-store/sources/list-sources.js';
+import { fetchRemoteSources, isRemote } from '../../feature-store/sources/remote-sources.js';
 import { deploySchedules } from '../deploy-schedule.js';
 import { lockHome } from '../embedded/home-lock.js';
 import { startStack, type Stack } from '../embedded/stack.js';
@@ -43,7 +44,10 @@ export function upCommand(): Command {
   return new Command('up')
     .description('start Temporal, MLflow and the worker on this home, and run the main job')
     .option('--once', 'end everything when the main job has ended', false)
-    .option('--input <dir>', 'raw flow files (.csv, .csv.gz, .csv.xz), in folders to any depth')
+    .option(
+      '--input <dir>',
+      'raw flow files (.csv, .csv.gz, .csv.xz), in folders to any depth, or an https://, s3:// or webhdfs:// address',
+    )
     .option('--preset <name>', 'sizes and training settings: demo, full, or a .json file', 'demo')
     .option('--json', 'print the results as one JSON document', false)
     .action(async (options: UpOptions) => {
@@ -71,7 +75,13 @@ async function up(options: UpOptions): Promise<number> {
         say(`no DAG declares the schedule ${dag}: see \`dags deploy --prune\``);
     }
     if (stopSignal.aborted) throw interrupted('start again; no run has been started yet');
-    const id = dagRunId('weekly', await newestWeek(input));
+    const fetched = await fetchRemoteSources([input], layout.remoteSources, { signal: ends }).catch(
+      (error: unknown) => {
+        if (!stopSignal.aborted) throw error;
+        throw interrupted('start again; fetching the input goes on where it was');
+      },
+    );
+    const id = dagRunId('weekly', await newestWeek(fetched));
     const handle = await startOrJoin(stack.client, 'weekly', id, say);
     const state = await followRun(handle, { say, signal: ends });
     stack.failed.throwIfAborted();
@@ -109,13 +119,14 @@ function interrupted(fix: string): PipelineError {
   });
 }
 
-/** The folder to ingest: the one that was named, or generated data. */
+/** What to ingest: the folder or address that was named, or generated data. */
 async function inputFolder(
   layout: HomeLayout,
   input: string | undefined,
   signal: AbortSignal,
 ): Promise<string> {
   if (input !== undefined) {
+    if (isRemote(input)) return input;
     const folder = resolve(input);
     if (existsSync(folder)) return folder;
     throw new PipelineError({
@@ -138,8 +149,8 @@ async function inputFolder(
 const HALF_A_DAY_MS = 12 * 3_600_000;
 
 /** The partition of the main job: the newest week in which an input file starts. */
-async function newestWeek(input: string): Promise<string> {
-  const first = await newestFirstTime([input]);
+async function newestWeek(inputs: readonly string[]): Promise<string> {
+  const first = await newestFirstTime(inputs);
   return isoWeekOf(new Date((first?.getTime() ?? 0) + HALF_A_DAY_MS));
 }
 

@@ -20,7 +20,7 @@ export const sourceFile = z.object({
   path: z.string(),
   name: z.string(),
   bytes: z.int(),
-  compression: z.enum(['none', 'gz', 'xz']),
+  compression: z.enum(['none', 'gz', 'xz', 'parquet']),
   sha256: z.string().length(64),
   unknownColumns: z.array(z.string()),
 });

@@ -20,7 +20,7 @@ export interface RowCheck {
 }
 
 /** A segment as text: the row number, then the columns as `textOf` names them; nothing is guessed. */
-function readSegment(segment: string, { names, mapping }: FlowHeader): string {
+export function readSegment(segment: string, { names, mapping }: FlowHeader): string {
   const columns = names.map((_, index) => `'c${index}': 'VARCHAR'`);
   const rows = `read_csv(${quote(segment)}, auto_detect = false, header = false, delim = ',', quote = '"',
     escape = '"', new_line = '\\n', strict_mode = true, columns = {'source_row': 'BIGINT', ${columns.join(', ')}})`;
@@ -36,21 +36,22 @@ export function readSegmentLines(segment: string): string {
       new_line = '\\n', columns = {'line': 'VARCHAR'}))`;
 }
 
-/** For each row of a segment the text that each of `rowChecks` looks at: `source_row`, `text`. */
-export function checkedTexts(segment: string, header: FlowHeader): string {
+/** For each of the rows that `typedSelect` takes, the text that each of `rowChecks` looks at: `source_row`, `text`. */
+export function checkedTexts(rows: string, header: FlowHeader): string {
   const texts = RAW_COLUMNS.flatMap((column) => {
     const text = `left(coalesce(${textOf(column, header, 'v')}, ''), ${MAX_VALUE_CHARACTERS})`;
     return checksOf(column).map(() => text);
   });
-  return `(SELECT source_row, [${texts.join(', ')}] AS text FROM ${readSegment(segment, header)})`;
+  return `(SELECT source_row, [${texts.join(', ')}] AS text FROM ${rows})`;
 }
 
 /**
- * Typed columns of a segment: the stored names, lists still as long as they were, and `ok`.
+ * Typed columns: the stored names, lists still as long as they were, and `ok`.
  *
+ * @param rows what to select from: `source_row`, and the columns of the file as `textOf` names them
  * @param header of the file
  */
-export function typedSelect(segment: string, header: FlowHeader): string {
+export function typedSelect(rows: string, header: FlowHeader): string {
   const present = RAW_COLUMNS.map((column) => ({
     column,
     text: textOf(column, header),
@@ -62,7 +63,7 @@ export function typedSelect(segment: string, header: FlowHeader): string {
     .map(({ holds }) => `coalesce(${holds}, false)`)
     .join(' AND ');
   return `SELECT *, ${ok} AS ok FROM (SELECT source_row, ${typed.join(', ')}
-    FROM ${readSegment(segment, header)})`;
+    FROM ${rows})`;
 }
 
 /** Every check, in the order of the columns: the first that fails is the reason. */

@@ -21,8 +21,16 @@ import { firstLines, readUnpacked } from '../sources/decompress.js';
 import { parseHeader, type FlowHeader } from '../sources/flow-columns.js';
 import { mappedHeader, sourceIdentity } from '../sources/flow-mapping.js';
 import { headerFault, type SourceFile } from '../sources/list-sources.js';
+import { damagedWhenUnread, openParquet } from '../sources/parquet-flows.js';
 import { FLOWS, FLOWS_REJECTED, isoWeekText } from '../tables.js';
-import { checkedTexts, paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
+import {
+  checkedTexts,
+  paddedPpi,
+  readSegment,
+  readSegmentLines,
+  rowChecks,
+  typedSelect,
+} from './flow-sql.js';
 import { firstRowFaults } from './row-faults.js';
 import { RowScanner, type RejectedRow } from './row-scanner.js';
 
@@ -68,6 +76,8 @@ export interface ParsedSource {
  */
 export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
   const { source, stagingDir, db } = request;
+  if (source.compression === 'parquet')
+    return db.session((session) => parseParquet(request, session));
   const [line = ''] = await firstLines(source.path, source.compression, 1);
   const header = request.mapping ? mappedHeader(line, request.mapping) : parseHeader(line);
   const fault = headerFault(source.path, header);
@@ -106,6 +116,21 @@ async function requireUnchanged({ source, mapping }: ParseRequest): Promise<void
   });
 }
 
+async function parseParquet(request: ParseRequest, session: Session): Promise<ParsedSource> {
+  const { path: file } = request.source;
+  const { header, rows, rawRows } = await openParquet(session, file);
+  const fault = headerFault(file, header);
+  if (fault) throw new PipelineError(fault);
+  await session.run(REJECTED_TABLE);
+  await session.run(`CREATE TABLE parsed AS ${typedSelect(rows, header)} LIMIT 0`);
+  await damagedWhenUnread(file, () => insertParsed(session, header, { rows, rawRows }));
+  await requireUnchanged(request);
+  const [count] = await session.rows<{ n: number }>('SELECT count(*) AS n FROM parsed');
+  const rowsRead = count?.n ?? 0;
+  request.onProgress?.(rowsRead);
+  return stageParsed(request, [session], header, { rowsRead, hasParsed: true });
+}
+
 interface LoadedRows {
   readonly rowsRead: number;
   /** Whether any row came as far as the table `parsed`. */
@@ -137,7 +162,9 @@ async function loadSegments(
     const session = lanes[lane] as Session; // lane is below the length
     await loading[lane];
     if (segment !== undefined && !tableMade) {
-      await session.run(`CREATE TABLE parsed AS ${typedSelect(segment.file, header)} LIMIT 0`);
+      await session.run(
+        `CREATE TABLE parsed AS ${typedSelect(readSegment(segment.file, header), header)} LIMIT 0`,
+      );
       tableMade = true;
     }
     loading[lane] = (async () => {
@@ -166,21 +193,35 @@ async function loadSegments(
 async function insertSegment(
   session: Session,
   header: FlowHeader,
-  segment: Segment,
+  { file, firstRow, lastRow }: Segment,
 ): Promise<void> {
-  await session.run(`INSERT INTO parsed ${typedSelect(segment.file, header)}`);
-  const bad = `FROM parsed WHERE NOT ok AND source_row BETWEEN ${segment.firstRow} AND ${segment.lastRow}`;
-  const [found] = await session.rows(`${bad} LIMIT 1`);
-  if (found !== undefined) await rejectBadRows(session, header, segment.file, bad);
-  await rm(segment.file);
+  await insertParsed(session, header, {
+    rows: readSegment(file, header),
+    rawRows: readSegmentLines(file),
+    among: `source_row BETWEEN ${firstRow} AND ${lastRow}`,
+  });
+  await rm(file);
 }
 
-async function rejectBadRows(
+interface InsertedRows {
+  /** What `typedSelect` takes. */
+  readonly rows: string;
+  /** `source_row`, and the row as it stands in the file, `raw`. */
+  readonly rawRows: string;
+  /** SQL that holds for these rows of `parsed`. @default for all of them */
+  readonly among?: string;
+}
+
+/** Adds typed rows to `parsed`, and bad ones to `rejected` too. */
+async function insertParsed(
   session: Session,
   header: FlowHeader,
-  segment: string,
-  bad: string,
+  { rows, rawRows, among = 'true' }: InsertedRows,
 ): Promise<void> {
+  await session.run(`INSERT INTO parsed ${typedSelect(rows, header)}`);
+  const bad = `FROM parsed WHERE NOT ok AND ${among}`;
+  const [found] = await session.rows(`${bad} LIMIT 1`);
+  if (found === undefined) return;
   const checks = rowChecks();
   const reason = checks
     .map(({ holds }, index) => `WHEN NOT coalesce(${holds}, false) THEN ${index + 1}`)
@@ -191,8 +232,8 @@ async function rejectBadRows(
     INSERT INTO rejected
       SELECT source_row, [${columns}][failed], [${reasons}][failed], raw, text[failed]
       FROM (SELECT source_row, CASE ${reason} END AS failed ${bad})
-      JOIN ${readSegmentLines(segment)} USING (source_row)
-      JOIN ${checkedTexts(segment, header)} USING (source_row)`);
+      JOIN ${rawRows} USING (source_row)
+      JOIN ${checkedTexts(rows, header)} USING (source_row)`);
 }
 
 async function insertRejected(

@@ -6,8 +6,8 @@ import { createGunzip } from 'node:zlib';
 import { createDecompressor } from 'lzma-native';
 import { PipelineError } from '../../contracts/errors.js';
 
-/** How a file is packed, told from its first bytes. */
-export type Compression = 'none' | 'gz' | 'xz';
+/** How a text file is packed, or that it is Parquet, told from its first bytes. */
+export type Compression = 'none' | 'gz' | 'xz' | 'parquet';
 
 /** The packing that the first bytes of a file show. */
 export async function detectCompression(file: string): Promise<Compression> {
@@ -16,6 +16,7 @@ export async function detectCompression(file: string): Promise<Compression> {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(6), 0, 6, 0);
     const head = buffer.subarray(0, bytesRead);
     if (head.subarray(0, 2).equals(GZIP_MAGIC)) return 'gz';
+    if (head.subarray(0, 4).equals(PARQUET_MAGIC)) return 'parquet';
     return head.equals(XZ_MAGIC) ? 'xz' : 'none';
   } finally {
     await handle.close();
@@ -109,5 +110,6 @@ function damaged(file: string, compression: Compression, cause: unknown): unknow
 }
 
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
+const PARQUET_MAGIC = Buffer.from('PAR1');
 const XZ_MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
 const MAX_HEAD_CHARACTERS = 1 << 20;

@@ -87,9 +87,13 @@ export function headerNames(line: string): string[] {
     .map((name) => name.trim().replace(/^"(.*)"$/, '$1'));
 }
 
-/** Reads the header line of a flow file: letter case does not matter. */
+/** Reads the header line of a flow file. */
 export function parseHeader(line: string): FlowHeader {
-  const names = headerNames(line);
+  return headerOf(headerNames(line));
+}
+
+/** The header with these names; letter case does not matter. */
+export function headerOf(names: readonly string[]): FlowHeader {
   const columns = names.map((name) => BY_NAME.get(name.toUpperCase()));
   const found = columns.filter((column) => column !== undefined);
   return {

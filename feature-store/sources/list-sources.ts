@@ -4,11 +4,12 @@
  * A flow file is known by its header, never by its name: the same folder holds statistics, service
  * maps and notes.
  */
-import type { Dirent, Stats } from 'node:fs';
+import { existsSync, type Dirent, type Stats } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
 import type { FlowMapping } from '../../contracts/schemas/mapping.js';
+import { readSnapshot, type LiveFile } from '../delta/snapshot.js';
 import { checksumFault, fileHash } from './checksum.js';
 import {
   detectCompression,
@@ -19,6 +20,7 @@ import {
 } from './decompress.js';
 import { mappedHeader, sourceIdentity, usedColumnCount } from './flow-mapping.js';
 import { parseHeader, REQUIRED_COLUMN_COUNT } from './flow-columns.js';
+import { firstParquetTime, openParquet, withSession, type ParquetFlows } from './parquet-flows.js';
 
 /** A flow file ready for ingest. */
 export interface SourceFile {
@@ -43,7 +45,7 @@ export interface SourceListing {
 }
 
 /**
- * Lists files, and folders to any depth.
+ * Lists files, and folders to any depth; of a Delta table the files of its newest version.
  *
  * Only regular files are opened, a link to a file counts as one. What cannot be read is a fault, what is
  * no file is ignored; of files with the same content the first by path is used.
@@ -86,12 +88,22 @@ export async function listSources(
 export async function peekFirstTime(
   source: Pick<SourceFile, 'path' | 'compression'>,
 ): Promise<Date | undefined> {
-  const [header, row] = await firstLines(source.path, source.compression, 2);
+  const first =
+    source.compression === 'parquet'
+      ? await firstParquetTime(source.path)
+      : await firstTextTime(source);
+  const time = new Date(`${first?.replace(/Z$/, '').replace(' ', 'T')}Z`);
+  return Number.isNaN(time.getTime()) ? undefined : time;
+}
+
+async function firstTextTime({
+  path: file,
+  compression,
+}: Pick<SourceFile, 'path' | 'compression'>): Promise<string | undefined> {
+  const [header, row] = await firstLines(file, compression, 2);
   if (header === undefined || row === undefined) return undefined;
   const index = parseHeader(header).columns.findIndex((column) => column?.name === 'TIME_FIRST');
-  const text = splitRow(row)[index]?.replace(/Z$/, '').replace(' ', 'T');
-  const time = new Date(`${text}Z`);
-  return Number.isNaN(time.getTime()) ? undefined : time;
+  return splitRow(row)[index];
 }
 
 /**
@@ -142,6 +154,10 @@ async function expand(paths: readonly string[]): Promise<Entry[]> {
 }
 
 async function* below(folder: string): AsyncGenerator<Entry, void> {
+  if (existsSync(path.join(folder, '_delta_log'))) {
+    yield* liveFilesOf(folder);
+    return;
+  }
   let names: Dirent[];
   try {
     names = await readdir(folder, { withFileTypes: true });
@@ -156,6 +172,16 @@ async function* below(folder: string): AsyncGenerator<Entry, void> {
   }
 }
 
+/** A Delta table is its live files: the others in its folder are of older versions, or no rows. */
+async function* liveFilesOf(table: string): AsyncGenerator<Entry, void> {
+  try {
+    const { files } = (await readSnapshot(table)) ?? { files: new Map<string, LiveFile>() };
+    for (const { file } of files.values()) yield { kind: 'file', file };
+  } catch (error) {
+    yield { kind: 'known', file: table, verdict: faultOf(table)(error) };
+  }
+}
+
 async function entryOf(file: string, name: Dirent): Promise<Entry> {
   const known = (verdict: { reason: string } | Fault): Entry => ({ kind: 'known', file, verdict });
   let target: Dirent | Stats = name;
@@ -167,7 +193,8 @@ async function entryOf(file: string, name: Dirent): Promise<Entry> {
     // a link of another name is left alone below, wherever it leads
     if (FLOW_NAME.test(file)) return known(faultOf(file)(error));
   }
-  if (!FLOW_NAME.test(file)) return known({ reason: 'not named .csv, .csv.gz or .csv.xz' });
+  if (!FLOW_NAME.test(file))
+    return known({ reason: 'not named .csv, .csv.gz, .csv.xz or .parquet' });
   return fileEntry(file, target);
 }
 
@@ -200,7 +227,7 @@ async function judge(
       fix: 'export or download that day again, or delete the file when the day has no flows',
     };
   const compression = await detectCompression(file);
-  const promised = /\.(gz|xz)$/.exec(file)?.[1];
+  const promised = /\.(gz|xz|parquet)$/.exec(file)?.[1];
   if (promised !== undefined && compression === 'none')
     return {
       code: 'FLOW_FILE_NOT_COMPRESSED',
@@ -209,13 +236,29 @@ async function judge(
       expected: `${promised} data`,
       fix: `name it ${path.basename(file, `.${promised}`)} if it is plain text, else download it again`,
     };
-  const [line] = await firstLines(file, compression, 1);
-  const header = mapping ? mappedHeader(line ?? '', mapping) : parseHeader(line ?? '');
-  const wanted = mapping ? usedColumnCount(mapping) : REQUIRED_COLUMN_COUNT;
+  const { header, wrongTypes } = await headerAndTypes(file, compression, mapping);
+  const wanted =
+    mapping && compression !== 'parquet' ? usedColumnCount(mapping) : REQUIRED_COLUMN_COUNT;
   if (header.missing.length > wanted / 2)
-    return { reason: `its first line is not the header of ${mapping?.name ?? 'a flow file'}` };
+    return {
+      reason:
+        compression === 'parquet'
+          ? 'its columns are not those of a flow file'
+          : `its first line is not the header of ${mapping?.name ?? 'a flow file'}`,
+    };
   const invalid = headerFault(file, header);
   if (invalid) return invalid;
+  const wrong = wrongTypes[0];
+  if (wrong !== undefined)
+    return {
+      code: 'FLOW_HEADER_INVALID',
+      file,
+      row: 0,
+      column: wrong.name,
+      found: `a column of ${wrong.type}${wrongTypes.length > 1 ? `, and ${wrongTypes.length - 1} more of a wrong type` : ''}`,
+      expected: wrong.expected,
+      fix: 'export the file with the types that docs/data.md lists',
+    };
   await requireComplete(file, compression, bytes);
   const sha256 = await fileHash(file, 'sha256');
   return (
@@ -227,6 +270,17 @@ async function judge(
       unknownColumns: header.unknown,
     }
   );
+}
+
+async function headerAndTypes(
+  file: string,
+  compression: Compression,
+  mapping: FlowMapping | undefined,
+): Promise<Pick<ParquetFlows, 'header' | 'wrongTypes'>> {
+  if (compression === 'parquet') return withSession((session) => openParquet(session, file));
+  const [line] = await firstLines(file, compression, 1);
+  const header = mapping ? mappedHeader(line ?? '', mapping) : parseHeader(line ?? '');
+  return { header, wrongTypes: [] };
 }
 
 /** The fault of a header that lacks or repeats columns; undefined for a good one. */
@@ -287,5 +341,5 @@ function splitRow(row: string): string[] {
   );
 }
 
-const FLOW_NAME = /\.csv(\.(gz|xz))?$/i;
+const FLOW_NAME = /\.(csv(\.(gz|xz))?|parquet)$/i;
 const SMALL_GZIP_BYTES = 1 << 20;

@@ -24,7 +24,7 @@ test('flow files are known by their header; everything else is left alone with a
   expect(flows.map((source) => [source.path, source.compression])).toEqual([[flow, 'gz']]);
   expect(flows[0]?.sha256).toMatch(/^[0-9a-f]{64}$/);
   expect(ignored.map(({ file, reason }) => [path.basename(file), reason])).toEqual([
-    ['stats-week.json', 'not named .csv, .csv.gz or .csv.xz'],
+    ['stats-week.json', 'not named .csv, .csv.gz, .csv.xz or .parquet'],
     ['servicemap.csv', 'its first line is not the header of a flow file'],
   ]);
   expect(faults).toEqual([]);
@@ -80,7 +80,7 @@ test('what is no readable regular file is named, and nothing waits for it', asyn
   expect(ignored.map(({ file, reason }) => [path.basename(file), reason])).toEqual([
     ['c-linked-folder.csv', 'a link to a folder: links to folders are not followed'],
     ['d-itself', 'a link to a folder: links to folders are not followed'],
-    ['f-dangling', 'not named .csv, .csv.gz or .csv.xz'],
+    ['f-dangling', 'not named .csv, .csv.gz, .csv.xz or .parquet'],
     ['g-pipe.csv', 'a FIFO, not a file'],
     ['h-linked-file.csv', `same content as ${good}`],
   ]);

@@ -1,0 +1,41 @@
+/** Flow files in a bucket. */
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+import { repeatable } from '../delta/s3-request.js';
+import type { RemoteFile } from './remote-sources.js';
+
+/**
+ * All objects at `s3://bucket/key`: the one of that key, and those below it as below a folder.
+ *
+ * @throws PipelineError S3_UNREACHABLE, S3_REJECTED
+ */
+export async function listBucket(address: URL): Promise<RemoteFile[]> {
+  const bucket = address.host;
+  const key = decodeURIComponent(address.pathname.slice(1)).replace(/\/+$/, '');
+  const files: RemoteFile[] = [];
+  let token: string | undefined;
+  do {
+    const page = await repeatable(address.href, (s3) =>
+      s3.listObjectsV2({ Bucket: bucket, Prefix: key, ...(token && { ContinuationToken: token }) }),
+    );
+    for (const { Key = '', ETag = '', Size = 0 } of page.Contents ?? []) {
+      // the prefix `flows` is that of `flows-old/` too
+      const isBelow = key === '' || Key === key || Key.startsWith(`${key}/`);
+      if (!isBelow || Key.endsWith('/')) continue;
+      const url = `s3://${bucket}/${Key}`;
+      const fetch = (file: string): Promise<void> => fetchObject(bucket, Key, ETag, file);
+      files.push({ url, path: `/${Key}`, identity: ETag, bytes: Size, fetch });
+    }
+    token = page.NextContinuationToken;
+  } while (token !== undefined);
+  return files;
+}
+
+/** Streams an object into a file; a broken one is begun again. */
+function fetchObject(bucket: string, key: string, etag: string, file: string): Promise<void> {
+  return repeatable(`s3://${bucket}/${key}`, async (s3) => {
+    const { Body } = await s3.getObject({ Bucket: bucket, Key: key, IfMatch: etag });
+    await pipeline(Body as Readable, createWriteStream(file, { flush: true })); // in Node a body is one
+  });
+}
