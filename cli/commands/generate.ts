@@ -5,9 +5,7 @@ import {
   generateFlows,
   type GeneratedCompression,
 } from '../../activities/jobs/generate-flows.js';
-import { PipelineError } from '../../contracts/errors.js';
-import { weekRange } from '../../dag/partitions.js';
-import { isIsoWeek, wholeNumber } from '../option-values.js';
+import { weeksBetween, wholeNumber } from '../option-values.js';
 import { printJson, say } from '../output.js';
 
 interface GenerateOptions {
@@ -41,7 +39,7 @@ export function generateCommand(): Command {
       const result = await generateFlows({
         outDir: options.out,
         seed: wholeNumber('--seed', options.seed),
-        weeks: weeksOf(options.weeks),
+        weeks: weeksBetween('--weeks', options.weeks),
         flowsPerWeek: wholeNumber('--flows-per-week', options.flowsPerWeek),
         apps: wholeNumber('--apps', options.apps),
         events: options.event,
@@ -51,16 +49,4 @@ export function generateCommand(): Command {
       if (options.json) printJson({ out: options.out, ...result });
       else process.stdout.write(`${result.files} files, ${result.rows} rows in ${options.out}\n`);
     });
-}
-
-function weeksOf(text: string): string[] {
-  const [from = '', to = from] = text.split('..');
-  const weeks = [from, to].every(isIsoWeek) ? weekRange(from, to) : [];
-  if (weeks.length > 0) return weeks;
-  throw new PipelineError({
-    code: 'CLI_USAGE',
-    found: `--weeks ${text}`,
-    expected: 'ISO weeks from..to, such as 2022-W22..2022-W27',
-    fix: 'correct the range',
-  });
 }

@@ -15,7 +15,7 @@ import { separateSources } from '../separate-sources.js';
 import { sourcesOf, type SourceRows } from '../source-tags.js';
 import type { SourceFile } from '../sources/list-sources.js';
 import { FLOWS, FLOWS_REJECTED, tableFolder } from '../tables.js';
-import type { ParsedSource } from './parse-flows.js';
+import { countByApp, type ParsedSource } from './parse-flows.js';
 import { firstRowFaults } from './row-faults.js';
 
 /**
@@ -26,25 +26,39 @@ import { firstRowFaults } from './row-faults.js';
 export async function findIngested(
   tablesRoot: string,
   source: Pick<SourceFile, 'path' | 'sha256'>,
-): Promise<Pick<ParsedSource, 'rowsRead' | 'rowsStored' | 'rowsRejected' | 'faults'> | undefined> {
+): Promise<
+  | Pick<ParsedSource, 'rowsRead' | 'rowsStored' | 'rowsRejected' | 'rowsByApp' | 'faults'>
+  | undefined
+> {
   const { path: file, sha256 } = source;
   const flows = await readSnapshot(tableFolder(tablesRoot, FLOWS.name));
   if (!isPresent(flows, sha256)) return undefined;
   const rejected = await readSnapshot(tableFolder(tablesRoot, FLOWS_REJECTED.name));
-  const rowsOf = (file: LiveFile): number =>
-    sourcesOf(file).reduce((sum, source) => sum + (source.sha256 === sha256 ? source.rows : 0), 0);
-  const sumOf = (snapshot: Snapshot | undefined): number =>
-    liveFiles(snapshot).reduce((sum, file) => sum + rowsOf(file), 0);
-  const [rowsStored, rowsRejected] = [sumOf(flows), sumOf(rejected)];
+  const partsOf = (snapshot: Snapshot | undefined) =>
+    liveFiles(snapshot).flatMap((file) =>
+      sourcesOf(file)
+        .filter((source) => source.sha256 === sha256)
+        .map(({ rows }) => ({
+          logPath: file.logPath,
+          partitionValues: file.partitionValues,
+          rows,
+        })),
+    );
+  const sumOf = (parts: readonly { readonly rows: number }[]): number =>
+    parts.reduce((sum, { rows }) => sum + rows, 0);
+  const [stored, refused] = [partsOf(flows), partsOf(rejected)];
+  const [rowsStored, rowsRejected] = [sumOf(stored), sumOf(refused)];
+  const refusedIn = new Set(refused.map(({ logPath }) => logPath));
   return {
     rowsRead: rowsStored + rowsRejected,
     rowsStored,
     rowsRejected,
+    rowsByApp: countByApp(stored),
     faults:
       rejected === undefined || rowsRejected === 0
         ? []
         : await storedFaults(
-            `SELECT * FROM (${scanSnapshot(rejected, (live) => rowsOf(live) > 0)}) WHERE source_sha = ${quote(sha256)}`,
+            `SELECT * FROM (${scanSnapshot(rejected, ({ logPath }) => refusedIn.has(logPath))}) WHERE source_sha = ${quote(sha256)}`,
             file,
           ),
   };
