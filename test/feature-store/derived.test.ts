@@ -28,13 +28,6 @@ import {
   type StoreHome,
 } from './store-builders.js';
 
-async function deriveStaleFeatures(home: StoreHome): Promise<void> {
-  await deriveFeatures(
-    home,
-    (await staleWeeks(home.tablesRoot)).map(({ week }) => week),
-  );
-}
-
 async function deriveTraffic(home: StoreHome, week: string): Promise<CommitResult[]> {
   const { hourly, daily } = await aggregateTraffic({ ...home, week, stagingDir: home.staging() });
   return [
