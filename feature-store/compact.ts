@@ -24,7 +24,7 @@ export interface Compacted {
 }
 
 /**
- * Compacts a table, commit by commit, each for about a million rows. The numbers count what was rewritten; after a
+ * Compacts a table, commit by commit, each for a week's worth of partitions. The numbers count what was rewritten; after a
  * dry run the bytes are those of before.
  *
  * An append at the same time is no conflict. A commit that removed what a compaction has read wins; the next
@@ -120,7 +120,10 @@ function planCommits(
     const partition = partitionKey(schema, group[0].partitionValues);
     const rows = group.reduce((sum, file) => sum + file.rows, 0);
     let commit = commits.findLast(
-      ({ partitions, rows: held }) => !partitions.has(partition) && held + rows <= ROWS_PER_COMMIT,
+      ({ partitions, rows: held }) =>
+        partitions.size < PARTITIONS_PER_COMMIT &&
+        held + rows <= ROWS_PER_COMMIT &&
+        !partitions.has(partition),
     );
     if (commit === undefined)
       commits.push((commit = { partitions: new Set(), rows: 0, groups: [] }));
@@ -152,4 +155,6 @@ function bytesOf(files: readonly { readonly bytes: number }[]): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-const ROWS_PER_COMMIT = 1_000_000;
+// DuckDB holds a buffer for each partition it writes: a whole year at once (9,360) does not fit into 1 GB
+const ROWS_PER_COMMIT = 200_000;
+const PARTITIONS_PER_COMMIT = 200;

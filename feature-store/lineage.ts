@@ -2,6 +2,7 @@
 import { PipelineError } from '../contracts/errors.js';
 import { readLogEntry, readSnapshot, type LiveFile, type Snapshot } from './delta/snapshot.js';
 import { isInWeek } from './derived.js';
+import { sourcesOf } from './source-tags.js';
 import { FLOW_FEATURES, FLOWS, tableFolder } from './tables.js';
 import { weekRows } from './week-rows.js';
 
@@ -72,7 +73,7 @@ export async function weekLineage(
       features: files.map(lineageFile),
       flowsVersion,
       flows: flowFiles.map(lineageFile),
-      sources: sourcesOf(flowFiles),
+      sources: rawFilesOf(flowFiles),
     });
   }
   return found;
@@ -114,11 +115,11 @@ async function commitInfo(table: string, version: number): Promise<Record<string
   return { ...entry.find((line) => line.commitInfo)?.commitInfo?.operationParameters };
 }
 
-function sourcesOf(files: readonly LiveFile[]): LineageSource[] {
+function rawFilesOf(files: readonly LiveFile[]): LineageSource[] {
   return addUp(
-    files.map(({ tags, rows }) => ({
-      ...{ file: tags['source_file'] ?? '', sha256: tags['source_sha'] ?? '', rows },
-    })),
+    files.flatMap((live) =>
+      sourcesOf(live).map(({ path: file, sha256, rows }) => ({ file, sha256, rows })),
+    ),
   );
 }
 

@@ -4,7 +4,7 @@ import { writeCheckpoint } from './checkpoint-file.js';
 import { listLog, readSnapshot, type Snapshot } from './snapshot.js';
 
 /** Commits after which a table gets a checkpoint; 10 is Delta's default. */
-export const CHECKPOINT_INTERVAL = 10;
+const CHECKPOINT_INTERVAL = 10;
 
 /** How long a file that a version no longer has keeps its tombstone, and by default stays on disk. */
 export const RETENTION_MS = 30 * 86_400_000;
