@@ -238,6 +238,7 @@ describe('rows that do not parse', () => {
       rowsRead,
       rowsStored,
       rowsRejected,
+      rowsByApp: { example: 25 },
       faults,
     });
     const moved = await findIngested(home.tablesRoot, { path: '/moved.csv', sha256: sourceSha });
