@@ -48,6 +48,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       startTimeMs: activityInfo().currentAttemptScheduledTimestampMs,
       tags: {
         'sentinel.planHash': planHash,
+        'sentinel.features': `${split.features.table}@${split.features.version}`,
         'mlflow.source.name': activityInfo().workflowExecution?.workflowId ?? '',
         'mlflow.source.type': 'PROJECT',
       },
@@ -193,7 +194,12 @@ export function trainingTasks(dependencies: ActivityDependencies) {
           runId: mlflowRunId,
           key: mlflowRunId,
           source: `${run.artifactUri}/${ARTIFACTS.model}`,
-          tags: { target, kind, 'sentinel.planHash': run.tags['sentinel.planHash'] ?? '' },
+          tags: {
+            target,
+            kind,
+            'sentinel.planHash': run.tags['sentinel.planHash'] ?? '',
+            'sentinel.features': run.tags['sentinel.features'] ?? '',
+          },
         });
         if (firstIsChampion && (await findChampion(mlflow, name)) === undefined) {
           await mlflow.models.setAlias(name, CHAMPION, version.version);

@@ -7,14 +7,17 @@ import { backfillCommand } from './commands/backfill.js';
 import { dagsCommand } from './commands/dags.js';
 import { benchCommand } from './commands/bench.js';
 import { mlflowCommand, temporalCommand } from './commands/embedded-cli.js';
+import { featuresCommand } from './commands/features.js';
 import { generateCommand } from './commands/generate.js';
 import { ingestCommand } from './commands/ingest.js';
+import { lineageCommand } from './commands/lineage.js';
 import { modelsCommand } from './commands/models.js';
 import { payloadsCommand } from './commands/payloads.js';
 import { queryCommand } from './commands/query.js';
 import { rejectedCommand } from './commands/rejected.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
+import { tablesCommand } from './commands/tables.js';
 import { upCommand } from './commands/up.js';
 import { doctorCommand } from './doctor.js';
 import { reportError } from './output.js';
@@ -38,8 +41,11 @@ for (const command of [
   backfillCommand(),
   ingestCommand(),
   queryCommand(),
+  featuresCommand(),
   rejectedCommand(),
+  tablesCommand(),
   modelsCommand(),
+  lineageCommand(),
   payloadsCommand(),
   generateCommand(),
   temporalCommand(),

@@ -1,7 +1,7 @@
 /** Reading the values of options; what cannot be read is CLI_USAGE, exit code 2. */
 import { PipelineError } from '../contracts/errors.js';
 import type { Json } from '../contracts/json.js';
-import { isoWeekOf, weekStart } from '../dag/partitions.js';
+import { isoWeekOf, weekRange, weekStart } from '../dag/partitions.js';
 
 /**
  * A whole number of at least `least`.
@@ -21,7 +21,7 @@ export function wholeNumber(option: string, text: string, least = 0): number {
 }
 
 /** True for a week of the calendar: `2022-W52`, but not `2022-W53`, for 2022 has no such week. */
-export function isIsoWeek(text: string): boolean {
+function isIsoWeek(text: string): boolean {
   if (!/^\d{4}-W(0[1-9]|[1-4]\d|5[0-3])$/.test(text)) return false;
   return isoWeekOf(weekStart(text)) === text;
 }
@@ -89,4 +89,22 @@ export function jsonValue(option: string, text: string): Json {
       { cause },
     );
   }
+}
+
+/**
+ * The ISO weeks of `2022-W22..2022-W27`, both included; a single week stands for itself.
+ *
+ * @param option as the user wrote it, such as `--weeks`
+ * @throws PipelineError CLI_USAGE
+ */
+export function weeksBetween(option: string, text: string): string[] {
+  const [from = '', to = from] = text.split('..');
+  const weeks = [from, to].every(isIsoWeek) ? weekRange(from, to) : [];
+  if (weeks.length > 0) return weeks;
+  throw new PipelineError({
+    code: 'CLI_USAGE',
+    found: `${option} ${text}`,
+    expected: 'ISO weeks from..to, such as 2022-W22..2022-W27',
+    fix: 'correct the range',
+  });
 }

@@ -8,6 +8,8 @@ export function homeLayout(home: string, tables = `${home}/tables`) {
     home,
     /** Delta tables, one folder each. */
     tables,
+    /** `<hash>.json`, one for each fitted transformer; a training set names the one it was made with. */
+    transformers: `${home}/transformers`,
     /** `<hash>.json`, one for each plan that a run has used. */
     plans: `${home}/plans`,
     /** Large values of runs, by hash; `sentinel payloads collect` removes those that nothing needs. */

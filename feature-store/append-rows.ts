@@ -9,9 +9,9 @@ import {
   type CommitResult,
   type StagedFile,
 } from './delta/commit.js';
-import { duckdbType, type TableSchema } from './delta/schema.js';
+import { duckdbType, rowOrder, type TableSchema } from './delta/schema.js';
 import { stageFiles } from './delta/stage.js';
-import { quote, quoteName, type FeatureDb } from './duckdb.js';
+import { quote, type FeatureDb } from './duckdb.js';
 import { tableFolder } from './tables.js';
 
 /** A value of a row: times are ISO text in UTC or Date, arrays match the array types. */
@@ -80,10 +80,7 @@ export async function stageRows(request: {
       schema,
       select: `SELECT * FROM read_json(${quote(file)}, format = 'newline_delimited', maximum_object_size = 33554432,
         columns = {${columns.join(', ')}})`,
-      orderBy: schema.columns
-        .filter(({ type }) => !type.endsWith('[]'))
-        .map(({ name }) => quoteName(name))
-        .join(', '),
+      orderBy: rowOrder(schema),
       stagingDir,
       expectedRows: rows.length,
       ...(tags !== undefined && { tags }),

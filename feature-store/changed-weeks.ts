@@ -22,7 +22,7 @@ export async function changedWeeks(
 ): Promise<Map<string, WeekChange>> {
   const folder = tableFolder(tablesRoot, table);
   const changes = new Map<string, WeekChange>();
-  for (const version of (await logVersions(folder)).reverse()) {
+  for (const version of (await logVersions(folder)).toReversed()) {
     const lines = await readLogEntry(folder, version);
     const atMs = lines.find((line) => line.commitInfo)?.commitInfo?.timestamp ?? 0;
     if (atMs < sinceMs) break;

@@ -1,8 +1,10 @@
 /** SQL over the tables of a home, each at its newest or a named version: what `sentinel query` runs. */
 import { PipelineError } from '../contracts/errors.js';
+import { versionAt } from './delta/commit-times.js';
 import { scanSnapshot } from './delta/scan.js';
-import { readSnapshot } from './delta/snapshot.js';
+import { readSnapshot, type Snapshot } from './delta/snapshot.js';
 import { listFolders } from './delta/storage-of.js';
+import { readOldVersions } from './delta/vacuumed.js';
 import { FeatureDb, quoteName, type PlainRow } from './duckdb.js';
 import { tableFolder } from './tables.js';
 
@@ -12,8 +14,8 @@ export interface QueryRequest {
   readonly tablesRoot: string;
   /** One or more statements; the rows of the last are returned. */
   readonly sql: string;
-  /** Version by table name. @default the newest of each */
-  readonly asOf?: Readonly<Record<string, number>>;
+  /** By table name a version, or the time whose newest version is meant. @default the newest of each */
+  readonly asOf?: Readonly<Record<string, number | Date>>;
 }
 
 /** The last statement's rows. */
@@ -26,7 +28,7 @@ export interface QueryResult {
 /**
  * Runs SQL with each table that it names as a view of that name; with all of them when it names none, as `SHOW TABLES`.
  *
- * @throws PipelineError QUERY_INVALID, TABLE_UNKNOWN for a name in `asOf`, TABLE_VERSION_UNKNOWN
+ * @throws PipelineError QUERY_INVALID, TABLE_UNKNOWN for a name in `asOf`, TABLE_VERSION_UNKNOWN, TABLE_VERSION_VACUUMED
  */
 export async function queryTables(request: QueryRequest): Promise<QueryResult> {
   const { db, tablesRoot, sql, asOf = {} } = request;
@@ -37,36 +39,52 @@ export async function queryTables(request: QueryRequest): Promise<QueryResult> {
         code: 'TABLE_UNKNOWN',
         found: `the table ${JSON.stringify(name)}`,
         expected: names.join(', ') || 'no table exists yet',
-        fix: 'name one of these tables in --as-of TABLE=VERSION',
+        fix: 'name one of these tables in --as-of TABLE=VERSION or TABLE=TIME',
       });
   const asked = names.filter(
     (name) => sql.toLowerCase().includes(name.toLowerCase()) || asOf[name] !== undefined,
   );
-  const versions: Record<string, number> = {};
-  return db.session(async (session) => {
-    for (const name of asked.length > 0 ? asked : names) {
-      const version = asOf[name];
-      const snapshot = await readSnapshot(tableFolder(tablesRoot, name), {
-        ...(version !== undefined && { version }),
-      });
-      if (snapshot === undefined) continue;
-      versions[name] = snapshot.version;
-      await session.run(`CREATE TEMP VIEW ${quoteName(name)} AS ${scanSnapshot(snapshot)}`);
-    }
-    try {
-      return { rows: await session.rows(sql), versions };
-    } catch (cause) {
-      throw new PipelineError(
-        {
-          code: 'QUERY_INVALID',
-          found: rootMessage(cause),
-          expected: `SQL over ${names.join(', ') || 'no table: none exists yet'}`,
-          fix: 'correct the statement; `DESCRIBE TABLE_NAME` lists the columns',
-        },
-        { cause },
-      );
-    }
-  });
+  const snapshots = new Map<string, Snapshot>();
+  for (const name of asked.length > 0 ? asked : names) {
+    const snapshot = await snapshotAsOf(tableFolder(tablesRoot, name), asOf[name]);
+    if (snapshot !== undefined) snapshots.set(name, snapshot);
+  }
+  const rows = await readOldVersions(
+    [...snapshots].flatMap(([name, snapshot]) => (asOf[name] === undefined ? [] : [snapshot])),
+    () =>
+      db.session(async (session) => {
+        for (const [name, snapshot] of snapshots)
+          await session.run(`CREATE TEMP VIEW ${quoteName(name)} AS ${scanSnapshot(snapshot)}`);
+        return session.rows(sql).catch((cause: unknown) => {
+          throw invalid(cause, names);
+        });
+      }),
+  );
+  const versions = Object.fromEntries(
+    [...snapshots].map(([name, snapshot]) => [name, snapshot.version]),
+  );
+  return { rows, versions };
+}
+
+async function snapshotAsOf(
+  table: string,
+  asOf: number | Date | undefined,
+): Promise<Snapshot | undefined> {
+  if (asOf === undefined) return readSnapshot(table);
+  const version = typeof asOf === 'number' ? asOf : await versionAt(table, asOf.getTime());
+  return readSnapshot(table, { version });
+}
+
+function invalid(cause: unknown, names: readonly string[]): PipelineError {
+  return new PipelineError(
+    {
+      code: 'QUERY_INVALID',
+      found: rootMessage(cause),
+      expected: `SQL over ${names.join(', ') || 'no table: none exists yet'}`,
+      fix: 'correct the statement; `DESCRIBE TABLE_NAME` lists the columns',
+    },
+    { cause },
+  );
 }
 
 /**

@@ -18,6 +18,7 @@ import { PipelineError } from '../contracts/errors.js';
 import { TABULAR_FEATURE_NAMES } from '../domain/traffic/features.js';
 import { scanSnapshot } from './delta/scan.js';
 import { readSnapshot, type LiveFile } from './delta/snapshot.js';
+import { readOldVersions } from './delta/vacuumed.js';
 import { isInWeek } from './derived.js';
 import { quoteList, quoteName, type FeatureDb, type Session } from './duckdb.js';
 import { selectFeatures } from './feature-sql.js';
@@ -62,7 +63,7 @@ export interface FlowSet {
 /**
  * Reads flows from `flow_features`.
  *
- * @throws PipelineError TABLE_UNKNOWN when no features were built yet, TABLE_VERSION_UNKNOWN
+ * @throws PipelineError TABLE_UNKNOWN when no features were built yet, TABLE_VERSION_UNKNOWN, TABLE_VERSION_VACUUMED
  */
 export async function readFlowSet(
   request: {
@@ -82,8 +83,10 @@ export async function readFlowSet(
       found: 'no table',
       fix: 'build features first: `sentinel run ingest`',
     });
-  return db.session((session) =>
-    collect(session, scanSnapshot(snapshot, weekFilter(request.weeks)), request),
+  return readOldVersions([snapshot], () =>
+    db.session((session) =>
+      collect(session, scanSnapshot(snapshot, weekFilter(request.weeks)), request),
+    ),
   );
 }
 

@@ -2,6 +2,7 @@
 import { AGGREGATE_COMPUTATIONS } from './aggregate.js';
 import { advanceSnapshot, readSnapshot, type Snapshot } from './delta/snapshot.js';
 import { FEATURES_COMPUTATION } from './features.js';
+import { sourcesOf } from './source-tags.js';
 import { FLOW_FEATURES, FLOWS, isoWeekText, tableFolder } from './tables.js';
 
 /** What has to be fresh: the computation's name, and the table its result lies in. */
@@ -10,14 +11,11 @@ const COMPUTATIONS: readonly { readonly name: string; readonly table: string }[]
   { name: FEATURES_COMPUTATION, table: FLOW_FEATURES.name },
 ];
 
-/** Data files of one week: their paths, and the rows in them. */
-interface WeekFiles {
-  readonly paths: Set<string>;
-  rows: number;
-}
+/** Rows of one week by where they came from. */
+type WeekSources = ReadonlyMap<string, number>;
 
 /**
- * Weeks for which a derived table was never computed, or was computed from other files than the week
+ * Weeks for which a derived table was never computed, or was computed from other sources than the week
  * has now; oldest first, each with its rows in `flows`.
  */
 export async function staleWeeks(tablesRoot: string): Promise<{ week: string; rows: number }[]> {
@@ -28,21 +26,21 @@ export async function staleWeeks(tablesRoot: string): Promise<{ week: string; ro
   let flows = await readSnapshot(flowsTable, { ...(first !== undefined && { version: first }) });
   if (flows === undefined) return [];
   // the log is read once, from the oldest version that is asked for to the newest
-  const at = new Map([[flows.version, filesByWeek(flows)]]);
+  const at = new Map([[flows.version, sourcesByWeek(flows)]]);
   for (const version of later) {
     flows = await advanceSnapshot(flows, { version });
-    at.set(version, filesByWeek(flows));
+    at.set(version, sourcesByWeek(flows));
   }
-  const now = filesByWeek(await advanceSnapshot(flows));
+  const now = sourcesByWeek(await advanceSnapshot(flows));
 
   const stale = new Set<string>();
   for (const weeks of computed)
     for (const week of new Set([...now.keys(), ...weeks.keys()])) {
       const version = weeks.get(week);
       const before = version === undefined ? undefined : at.get(version)?.get(week);
-      if (version === undefined || !sameFiles(before, now.get(week))) stale.add(week);
+      if (version === undefined || !sameSources(before, now.get(week))) stale.add(week);
     }
-  return [...stale].sort().map((week) => ({ week, rows: now.get(week)?.rows ?? 0 }));
+  return [...stale].sort().map((week) => ({ week, rows: rowsOf(now.get(week)) }));
 }
 
 /** For each computation, the version of `flows` that each week was last computed from. */
@@ -56,20 +54,27 @@ async function computedWeeks(tablesRoot: string): Promise<ReadonlyMap<string, nu
   return weeks;
 }
 
-function filesByWeek(snapshot: Snapshot): Map<string, WeekFiles> {
-  const weeks = new Map<string, WeekFiles>();
-  for (const { logPath, partitionValues, rows } of snapshot.files.values()) {
-    const { iso_year: year, iso_week: week } = partitionValues;
+/** By week the rows of each source; a file of no source counts by its path. */
+function sourcesByWeek(snapshot: Snapshot): Map<string, WeekSources> {
+  const weeks = new Map<string, Map<string, number>>();
+  for (const file of snapshot.files.values()) {
+    const { iso_year: year, iso_week: week } = file.partitionValues;
     const name = isoWeekText(Number(year), Number(week));
-    const files = weeks.get(name) ?? { paths: new Set(), rows: 0 };
-    files.paths.add(logPath);
-    files.rows += rows;
-    weeks.set(name, files);
+    const sources = weeks.get(name) ?? new Map<string, number>();
+    const parts = sourcesOf(file);
+    for (const { sha256, rows } of parts) sources.set(sha256, (sources.get(sha256) ?? 0) + rows);
+    if (parts.length === 0) sources.set(file.logPath, file.rows);
+    weeks.set(name, sources);
   }
   return weeks;
 }
 
-function sameFiles(a: WeekFiles | undefined, b: WeekFiles | undefined): boolean {
-  const [left, right] = [a?.paths ?? new Set<string>(), b?.paths ?? new Set<string>()];
-  return left.size === right.size && [...left].every((path) => right.has(path));
+function rowsOf(sources: WeekSources | undefined): number {
+  let sum = 0;
+  for (const rows of sources?.values() ?? []) sum += rows;
+  return sum;
+}
+
+function sameSources(a: WeekSources = new Map(), b: WeekSources = new Map()): boolean {
+  return a.size === b.size && [...a].every(([source, rows]) => b.get(source) === rows);
 }

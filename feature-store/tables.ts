@@ -34,6 +34,7 @@ export const FLOWS: TableSchema = {
   ],
   partitionColumns: ['iso_year', 'iso_week', 'app'],
   statsColumns: ['time_first', 'time_last', 'source_row', 'source_sha', 'bytes', 'bytes_rev'],
+  sortColumns: ['source_file', 'source_row'],
 };
 
 /** Every row that did not parse. Week 0 of year 0: no row of the file parsed. */
@@ -49,6 +50,7 @@ export const FLOWS_REJECTED: TableSchema = {
   ],
   partitionColumns: ['iso_year', 'iso_week'],
   statsColumns: ['source_row'],
+  sortColumns: ['source_file', 'source_row'],
 };
 
 const TRAFFIC_COLUMNS: readonly Column[] = [

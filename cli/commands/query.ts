@@ -11,10 +11,14 @@ export function queryCommand(): Command {
   return new Command('query')
     .description('SQL over the tables of the home, such as flows, flow_features, runs')
     .argument('<sql>', 'DuckDB SQL; `SHOW TABLES` lists what there is')
-    .option('--as-of <table=version...>', 'read a table as of a version', [])
+    .option(
+      '--as-of <table=version...>',
+      'read a table as of a version, or of a time such as 2022-06-20T00:00:00Z',
+      [],
+    )
     .option('--json', 'rows as JSON', false)
     .action(async (sql: string, options: { asOf: string[]; json: boolean }) => {
-      const asOf = Object.fromEntries(options.asOf.map(parseVersion));
+      const asOf = Object.fromEntries(options.asOf.map(parseAsOf));
       const db = await FeatureDb.open();
       try {
         const { rows } = await queryTables({ db, tablesRoot: currentHome().tables, sql, asOf });
@@ -29,13 +33,17 @@ export function queryCommand(): Command {
     });
 }
 
-function parseVersion(text: string): [string, number] {
-  const [name = '', version = ''] = text.split('=');
-  if (/^\d+$/.test(version)) return [name, Number(version)];
+/** `flows=12` or `flows=2022-06-20T00:00:00Z`; a date is its first moment, UTC. */
+function parseAsOf(text: string): [string, number | Date] {
+  const [, name = '', when = ''] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (/^\d+$/.test(when)) return [name, Number(when)];
+  // without its zone a time would mean another moment on another machine
+  const time = /^\d{4}-\d\d-\d\d(T.+(Z|[+-]\d\d:\d\d))?$/.test(when) ? new Date(when) : undefined;
+  if (time !== undefined && !Number.isNaN(time.getTime())) return [name, time];
   throw new PipelineError({
     code: 'CLI_USAGE',
     found: `--as-of ${text}`,
-    expected: 'TABLE=VERSION, such as flows=12',
-    fix: 'see `sentinel query "SHOW TABLES"` for the names',
+    expected: 'TABLE=VERSION or TABLE=TIME, such as flows=12 or flows=2022-06-20T00:00:00Z',
+    fix: 'see `sentinel tables list` for the names, `sentinel tables history TABLE` for versions and times',
   });
 }

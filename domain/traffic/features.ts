@@ -73,23 +73,20 @@ export const TABULAR_FEATURES: readonly TabularFeature[] = [
 export const TABULAR_FEATURE_NAMES: readonly string[] = TABULAR_FEATURES.map(({ name }) => name);
 
 /**
- * Columns of `flow_features` that no model may take as input.
- *
- * The label is made from the server name, so a model that saw it would learn the answer key; times and
- * ids tell the week, not the application. They serve analysis, drift and grouping.
+ * Columns of `flow_features` that no model may take as input, and why. They serve analysis, drift and grouping.
  */
-export const EXCLUDED_FROM_MODELS: readonly string[] = [
-  'iso_year',
-  'iso_week',
-  'source_sha',
-  'source_row',
-  'app',
-  'category',
-  'time_first',
-  'sni_domain',
-  'sni_hash',
-  'ja3_hash',
-];
+export const LEAKING_COLUMNS: Readonly<Record<string, string>> = {
+  iso_year: 'it tells the week, not the application',
+  iso_week: 'it tells the week, not the application',
+  source_sha: 'it tells the file, not the application',
+  source_row: 'it tells the place in the file, not the application',
+  app: 'it is the label',
+  category: 'it is a label',
+  time_first: 'it tells the week, not the application',
+  sni_domain: 'the labels are made from the server name',
+  sni_hash: 'the labels are made from the server name',
+  ja3_hash: 'it names the client program, which the labels follow; models must work without it',
+};
 
 /**
  * The tabular features of one flow.

@@ -90,9 +90,25 @@ const HOLIDAYS = new Set(
   '01-01 05-01 05-08 07-05 07-06 09-28 10-28 11-17 12-24 12-25 12-26'.split(' '),
 );
 
-/** Whether the day is a Czech public holiday with a fixed date (Easter is not among them). */
+/** Whether the day is a Czech public holiday: a fixed date, Good Friday (since 2016) or Easter Monday. */
 export function isHoliday(day: number): boolean {
-  return HOLIDAYS.has(dateOfDay(day).slice(5));
+  const date = dateOfDay(day);
+  const fromEaster = day - easterSunday(Number(date.slice(0, 4)));
+  return HOLIDAYS.has(date.slice(5)) || fromEaster === -2 || fromEaster === 1;
+}
+
+/** Easter Sunday of a Gregorian year, as a day (the anonymous algorithm; Meeus, "Astronomical Algorithms", ch. 8). */
+export function easterSunday(year: number): number {
+  const a = year % 19;
+  const b = Math.floor(year / 100);
+  const c = year % 100;
+  const f = Math.floor((b + 8) / 25);
+  const g = Math.floor((b - f + 1) / 3);
+  const h = (19 * a + b - Math.floor(b / 4) - g + 15) % 30;
+  const l = (32 + 2 * (b % 4) + 2 * Math.floor(c / 4) - h - (c % 4)) % 7;
+  const m = Math.floor((a + 11 * h + 22 * l) / 451);
+  const sinceMarch = h + l - 7 * m + 21; // days after 1 March
+  return dayOfDate(`${year}-03-01`) + sinceMarch;
 }
 
 function pragueOffsetMs(epochMs: number): number {

@@ -127,8 +127,8 @@ export function catalogueProviders(
   return providers;
 }
 
-/** Category of apps that appear later and belong to none of the others. */
-export const FRESH_CATEGORY = 'Smart home';
+/** Categories of apps that appear later and belong to none of the others. */
+export const FRESH_CATEGORIES = { 'new-app-far': 'Smart home', vpn: 'VPN' } as const;
 
 function readApp(text: string, prefix: string): CatalogueApp {
   const [name = '', key = 'ot'] = text.split(':');

@@ -4,7 +4,9 @@
  * @see https://doi.org/10.1038/s41597-024-03927-4 (CESNET-TLS-Year22)
  */
 import type { GeneratedFlow } from './generator-day.js';
+import { GENERATOR } from './generator-parameters.js';
 import type { World, WorldState } from './generator-world.js';
+import type { AsciiWriter } from './generator-writer.js';
 
 const FLAGS = ['CWR', 'ECE', 'URG', 'ACK', 'PSH', 'RST', 'SYN', 'FIN'];
 
@@ -18,24 +20,84 @@ export const GENERATED_HEADER = [
   ...['PPI', 'PHIST_SRC_SIZES', 'PHIST_DST_SIZES', 'PHIST_SRC_IPT', 'PHIST_DST_IPT'],
 ].join(',');
 
-/** One row of a raw day file, without the line end. */
-export function formatFlowRow(flow: GeneratedFlow): string {
-  const durationUs = Math.round(flow.durationMs * 1000);
-  const { iptMs, directions, sizesBytes, pushFlags } = flow.ppi;
-  const ppi = `"[${list(iptMs)}, ${list(directions)}, ${list(sizesBytes)}, ${list(pushFlags)}]"`;
-  return (
-    `${flow.id},${flow.srcIp},${flow.dstIp},${flow.dstAsn},443,6,${flow.tlsSni},${flow.tlsJa3},` +
-    `${formatTime(flow.timeFirstUs)},${formatTime(flow.timeFirstUs + durationUs)},` +
-    `${durationUs / 1e6},${flow.bytes},${flow.bytesRev},${flow.packets},${flow.packetsRev},` +
-    `${iptMs.length},${Math.round(flow.ppiDurationMs) / 1000},${flow.ppiRoundtrips},` +
-    `${flow.app},${flow.category},${formatFlags(flow)},${END_REASONS[flow.endReason]},${ppi},` +
-    `"${list(flow.phistSrcSizes)}","${list(flow.phistDstSizes)}",` +
-    `"${list(flow.phistSrcIpt)}","${list(flow.phistDstIpt)}"`
-  );
+/** No row is longer: 30 packets of at most 22 bytes, names of at most 255 (RFC 1035). */
+export const MAX_ROW_BYTES = 4096;
+
+/** Writes one row of a raw day file, with its line end; at most `MAX_ROW_BYTES`. */
+export function writeFlowRow(flow: GeneratedFlow, to: AsciiWriter): void {
+  const { shape } = flow;
+  const durationUs = Math.round(shape.durationMs * 1000);
+  writeCounts(to, flow.id);
+  to.address(flow.srcIp);
+  to.text(',');
+  to.address(flow.dstIp);
+  to.text(',');
+  writeCounts(to, flow.dstAsn);
+  to.text(`443,6,`);
+  to.text(flow.tlsSni);
+  to.text(',');
+  to.text(flow.tlsJa3);
+  to.text(',');
+  to.time(flow.timeFirstUs);
+  to.text(',');
+  to.time(flow.timeFirstUs + durationUs);
+  to.text(',');
+  to.decimal(durationUs, 6);
+  to.text(',');
+  writeCounts(to, shape.bytes, shape.bytesRev, shape.packets, shape.packetsRev, shape.ppiLength);
+  to.decimal(Math.round(shape.ppiDurationMs), 3);
+  to.text(',');
+  writeCounts(to, shape.ppiRoundtrips);
+  to.text(flow.app);
+  to.text(',');
+  to.text(flow.category);
+  to.text(shape.reset ? RESET_FLAGS : shape.endReason === 'end' ? FINISHED_FLAGS : OPEN_FLAGS);
+  to.text(END_REASONS[shape.endReason]);
+  to.text(',"[');
+  writeList(to, shape.iptMs, shape.ppiLength);
+  to.text(', ');
+  writeList(to, shape.directions, shape.ppiLength);
+  to.text(', ');
+  writeList(to, shape.sizesBytes, shape.ppiLength);
+  to.text(', ');
+  writeList(to, shape.pushFlags, shape.ppiLength);
+  to.text(']","');
+  writeList(to, shape.phistSrcSizes, GENERATOR.histogramBins);
+  to.text('","');
+  writeList(to, shape.phistDstSizes, GENERATOR.histogramBins);
+  to.text('","');
+  writeList(to, shape.phistSrcIpt, GENERATOR.histogramBins);
+  to.text('","');
+  writeList(to, shape.phistDstIpt, GENERATOR.histogramBins);
+  to.text('"\n');
 }
 
-/** Content of `stats-YYYYMMDD.json`: how many rows the day file has, in total and per app. */
-export function formatDayStats(rowsByApp: ReadonlyMap<string, number>): string {
+/** CWR, ECE and URG never; ACK, PSH and SYN in both directions; RST and FIN by how the flow ended. */
+const RESET_FLAGS = ',0,0,0,0,0,0,1,1,1,1,1,0,1,1,0,0,';
+const FINISHED_FLAGS = ',0,0,0,0,0,0,1,1,1,1,0,0,1,1,1,1,';
+const OPEN_FLAGS = ',0,0,0,0,0,0,1,1,1,1,0,0,1,1,0,0,';
+
+const END_REASONS = { idle: '1,0,0,0', active: '0,1,0,0', end: '0,0,1,0' } as const;
+
+function writeCounts(to: AsciiWriter, ...counts: readonly number[]): void {
+  for (const count of counts) {
+    to.integer(count);
+    to.text(',');
+  }
+}
+
+/** CESNET writes its lists with a space after the comma, as Python's json does. */
+function writeList(to: AsciiWriter, values: ArrayLike<number>, length: number): void {
+  to.text('[');
+  for (let i = 0; i < length; i++) {
+    if (i > 0) to.text(', ');
+    to.integer(values[i]!); // i < length
+  }
+  to.text(']');
+}
+
+/** Content of `stats-YYYYMMDD.json`, `stats-week.json`, `stats-dataset.json`: rows in total and per app. */
+export function formatStats(rowsByApp: ReadonlyMap<string, number>): string {
   const apps = [...rowsByApp].sort(([a], [b]) => (a < b ? -1 : 1));
   const total = apps.reduce((sum, [, rows]) => sum + rows, 0);
   return `${JSON.stringify({ global: { 'total-saved': total }, apps: Object.fromEntries(apps) })}\n`;
@@ -52,25 +114,4 @@ export function formatServicemap(world: World): string {
     return `${app.name},${provider},${app.category}`;
   });
   return ['Tag,Service Provider,Service Category', ...rows.sort(), ''].join('\n');
-}
-
-/** CESNET writes its lists with a space after the comma, as Python's json does. */
-function list(values: readonly number[]): string {
-  return `[${values.join(', ')}]`;
-}
-
-const END_REASONS = { idle: '1,0,0,0', active: '0,1,0,0', end: '0,0,1,0' } as const;
-
-function formatFlags(flow: GeneratedFlow): string {
-  const closed = flow.endReason === 'end';
-  const finished = closed && !flow.reset ? 1 : 0;
-  const reset = flow.reset ? 1 : 0;
-  return `0,0,0,0,0,0,1,1,1,1,${reset},0,1,1,${finished},${finished}`;
-}
-
-/** Naive UTC with microseconds: `2022-06-06T00:00:34.930000`. */
-function formatTime(epochUs: number): string {
-  const ms = Math.floor(epochUs / 1000);
-  const us = String(epochUs - ms * 1000).padStart(3, '0');
-  return new Date(ms).toISOString().slice(0, -1) + us;
 }

@@ -15,8 +15,8 @@ export const GENERATOR = Object.freeze({
   providerSizes: [17, 15, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2],
   /** Apps of the full world. Source: servicemap. */
   apps: 180,
-  /** Share of the app with rank k (from 0): (k + offset)^-exponent; fits the rank sizes of week 1. */
-  popularity: { offset: 60, exponent: 3 },
+  /** Share of the app with rank k (from 0): (k + offset)^-exponent, which fits the rank sizes of week 1; raw traffic: (k + 1)^-zipfExponent. */
+  popularity: { offset: 60, exponent: 3, zipfExponent: 1.1 },
 
   /** Client address: 1 + rank by Zipf(exponent). Ours. */
   clients: { count: 20_000, zipfExponent: 1.05 },
@@ -104,11 +104,20 @@ export const GENERATOR = Object.freeze({
   volume: {
     weekday: [1, 1, 1, 1, 0.8, 0.36, 0.38],
     holiday: 0.4,
+    christmas: 0.25,
     hour: {
       base: 0.35,
       day: { peak: 1, hour: 14, sdHours: 4 },
       evening: { peak: 0.25, hour: 21, sdHours: 1.5 },
       weekendPeak: 0.45,
+    },
+    /** With `volume: 'year'` only. June to September: real counts by month; the others: ours. */
+    year: {
+      month: [1, 1, 1, 1, 1, 1, 0.64, 0.67, 0.82, 1, 1, 1],
+      weeklyGrowth: 1.001,
+      autoregression: { phi: 0.85, sd: 0.03 },
+      noiseLogSd: 0.02,
+      bursts: { perWeek: 0.5, factor: [1.3, 1.8], hours: [2, 6] },
     },
   },
 
@@ -118,5 +127,17 @@ export const GENERATOR = Object.freeze({
     certificate: { provider: 1, addedBytes: 650, rollOutByDay: [0.2, 0.4, 0.6] },
     volume: { factor: 0.6, weeks: 9, popularityLogSd: 0.7 },
     newApp: { weeks: 4, share: 0.01 },
+    rename: { provider: 0 },
+    tls13: { weeks: 4, addedShare: 0.15 },
+    vpn: {
+      share: 0.01,
+      addedBytes: 60,
+      addedJitterBytes: 20,
+      blockBytes: 16,
+      innerApps: [2, 3],
+      durationMs: { median: 600_000, logSd: 1 },
+      pauseMs: 2000,
+    },
+    halfWeek: { factor: 0.45 },
   },
 });

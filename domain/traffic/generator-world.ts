@@ -6,9 +6,9 @@
  */
 import { PipelineError } from '../../contracts/errors.js';
 import { seededRandom, type SeededRandom } from '../../contracts/seeded-random.js';
-import { isActive, parseTrafficEvent, type TrafficEvent } from './generator-events.js';
+import { isActive, parseTrafficEvents, rampOf, type TrafficEvent } from './generator-events.js';
 import { isoWeekOf, WORLD_EPOCH_DAY, worldWeekOf } from './generator-calendar.js';
-import { catalogueProviders, FRESH_CATEGORY } from './generator-catalogue.js';
+import { catalogueProviders, FRESH_CATEGORIES } from './generator-catalogue.js';
 import {
   cumulativeShares,
   drawBeta,
@@ -23,6 +23,12 @@ import {
 } from './generator-distributions.js';
 import { GENERATOR } from './generator-parameters.js';
 
+/** Laws of the apps' shares. */
+export const POPULARITIES = ['balanced', 'zipf'] as const;
+
+/** One of the laws. */
+export type Popularity = (typeof POPULARITIES)[number];
+
 /** What makes a world. */
 export interface WorldOptions {
   /** Any integer; equal options give equal bytes. */
@@ -31,6 +37,11 @@ export interface WorldOptions {
   readonly apps?: number;
   /** Scripted events, `kind@YYYY-Www[-D]`. @default none */
   readonly events?: readonly string[];
+  /**
+   * How unequal the apps are: `balanced` as in the data set, which was sampled, or `zipf` as on the
+   * wire, where most apps are rare. @default 'balanced'
+   */
+  readonly popularity?: Popularity;
   /** Whether templates change by themselves every week. @default true */
   readonly weeklyDrift?: boolean;
 }
@@ -79,6 +90,8 @@ export interface AppTemplate {
   readonly extraRoundMean: number;
   readonly domains: readonly DomainTemplate[];
   readonly domainSums: Float64Array;
+  /** Whether its flows carry other apps' traffic. */
+  readonly tunnel: boolean;
 }
 
 /** A host name of an app; with shards, `#` in the name stands for the shard's number. */
@@ -120,6 +133,7 @@ export interface World {
  */
 export function createWorld(options: WorldOptions): World {
   const { seed, apps = GENERATOR.apps, events = [], weeklyDrift = true } = options;
+  const { popularity = 'balanced' } = options;
   if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(apps) || apps < 2) {
     throw new PipelineError({
       code: 'GENERATE_BAD_SIZE',
@@ -128,8 +142,8 @@ export function createWorld(options: WorldOptions): World {
       fix: 'Set --seed to a whole number and --apps to 2 or more.',
     });
   }
-  const parsed = events.map(parseTrafficEvent);
-  const states = [addNewApps(firstState(seed, apps), seed, parsed)];
+  const parsed = parseTrafficEvents(events);
+  const states = [addNewApps(firstState(seed, apps, popularity), seed, parsed)];
   return {
     seed,
     appCount: apps,
@@ -160,16 +174,18 @@ export function appSharesOn(world: World, day: number): Float64Array {
   let total = shares.reduce((sum, share) => sum + share, 0);
   for (const event of world.events) {
     if (!isActive(event, day) || !bringsApp(event)) continue;
-    const { weeks, share } = GENERATOR.events.newApp;
-    const ramp = Math.min(1, (day - event.fromDay + 1) / (7 * weeks));
+    const { newApp, vpn } = GENERATOR.events;
     const index = apps.findIndex((app) => app.name === newAppName(event));
-    shares[index] = total * share * ramp;
+    shares[index] =
+      event.kind === 'vpn'
+        ? total * vpn.share
+        : total * newApp.share * rampOf(event, day, newApp.weeks);
   }
   total = shares.reduce((sum, share) => sum + share, 0);
   return shares.map((share) => share / total);
 }
 
-function firstState(seed: number, appCount: number): WorldState {
+function firstState(seed: number, appCount: number, law: Popularity): WorldState {
   const catalogue = catalogueProviders(appCount, GENERATOR.providerSizes, GENERATOR.apps);
   const ranks = drawPermutation(
     seededRandom(seed, 'ranks'),
@@ -178,13 +194,16 @@ function firstState(seed: number, appCount: number): WorldState {
   const ja3 = Array.from({ length: GENERATOR.stacks.ja3Count }, (_, stack) =>
     drawHash(seed, stack),
   );
-  const { offset, exponent } = GENERATOR.popularity;
+  const { offset, exponent, zipfExponent } = GENERATOR.popularity;
   const stretch = GENERATOR.apps / appCount; // a small world keeps the imbalance of the full one
   const apps: AppTemplate[] = [];
   const providers = catalogue.map((provider, index) => {
     for (const { name, category } of provider.apps) {
       const rank = ranks[apps.length]!; // one rank per app
-      const popularity = Math.pow(rank * stretch + offset, -exponent);
+      const popularity =
+        law === 'zipf'
+          ? Math.pow(rank + 1, -zipfExponent)
+          : Math.pow(rank * stretch + offset, -exponent);
       apps.push(drawApp({ seed, name, category, provider: index, popularity, ja3 }));
     }
     return drawProvider(seed, provider.name);
@@ -205,22 +224,33 @@ function addNewApps(state: WorldState, seed: number, events: readonly TrafficEve
   );
   for (const event of events.filter(bringsApp)) {
     const name = newAppName(event);
+    if (apps.some((app) => app.name === name)) continue; // the tunnels are there already
     const near = event.kind === 'new-app';
     if (!near) providers.push(drawProvider(seed, name));
     const provider = near ? 0 : providers.length - 1;
-    const category = near ? state.apps[0]!.category : FRESH_CATEGORY; // a world has apps
-    apps.push(drawApp({ seed, name, category, provider, popularity: 0, ja3 }));
+    const category = near ? state.apps[0]!.category : FRESH_CATEGORIES[event.kind]; // a world has apps
+    const app = drawApp({ seed, name, category, provider, popularity: 0, ja3 });
+    apps.push(event.kind === 'vpn' ? { ...app, ...TUNNEL } : app);
   }
   return { providers, apps, changes: [] };
 }
 
-function bringsApp(event: TrafficEvent): boolean {
-  return event.kind === 'new-app' || event.kind === 'new-app-far';
+type AppEvent = TrafficEvent & { readonly kind: 'new-app' | 'new-app-far' | 'vpn' };
+
+function bringsApp(event: TrafficEvent): event is AppEvent {
+  return event.kind === 'new-app' || event.kind === 'new-app-far' || event.kind === 'vpn';
 }
 
-function newAppName(event: TrafficEvent): string {
-  return `${event.kind}-${event.week.toLowerCase()}`;
+function newAppName(event: AppEvent): string {
+  return event.kind === 'vpn' ? 'vpn' : `${event.kind}-${event.week.toLowerCase()}`;
 }
+
+/** A tunnel has one host, whatever goes through it. */
+const TUNNEL = {
+  tunnel: true,
+  domains: [{ name: 'gate.vpn.example', shards: 0, hostKey: 1 }],
+  domainSums: Float64Array.of(1),
+};
 
 function drawProvider(seed: number, name: string): ProviderTemplate {
   const random = seededRandom(seed, 'provider', name);
@@ -279,6 +309,7 @@ function drawApp(from: AppSeed): AppTemplate {
     extraRoundMean: app.extraRoundMeans[drawIndex(random, app.extraRoundShares)]!, // same lengths
     domains: names,
     domainSums: cumulativeShares(names.map((_, i) => Math.pow(i + 1, -domains.zipfExponent))),
+    tunnel: false,
   };
 }
 

@@ -20,3 +20,12 @@ export function hashBucket(text: string, buckets: number): number {
   // |-2^31| is no 32-bit integer: scikit-learn takes (2^31 - 1 - (buckets - 1)) mod buckets, the same residue
   return Math.abs(murmur3(text)) % buckets;
 }
+
+/**
+ * The sign that FeatureHasher gives a string, so that strings in one bucket cancel out rather than add up.
+ *
+ * @returns 1 or -1
+ */
+export function hashSign(text: string): 1 | -1 {
+  return murmur3(text) < 0 ? -1 : 1;
+}

@@ -26,9 +26,12 @@ export interface AddAction {
   readonly dataChange: boolean;
   readonly stats?: string;
   readonly tags?: Readonly<Record<string, string>>;
+  /** Version of the commit that added it; only in checkpoints, where the log entry no longer says it. */
+  readonly defaultRowCommitVersion?: number;
 }
 
-interface RemoveAction {
+/** A file that a version no longer has. Kept as a tombstone until no reader of an older version can be left. */
+export interface RemoveAction {
   readonly path: string;
   readonly deletionTimestamp: number;
   readonly dataChange: boolean;
@@ -60,7 +63,8 @@ interface ProtocolAction {
   readonly minWriterVersion: number;
 }
 
-interface CommitInfoAction {
+/** What the writer says of its commit. */
+export interface CommitInfoAction {
   readonly timestamp: number;
   readonly operation: string;
   readonly operationParameters: Readonly<Record<string, string>>;

@@ -2,13 +2,13 @@
  * The only writer of our tables: staged Parquet files become one new version, or nothing does.
  *
  * Order: move the data files into the table, durably, then create the log entry. A crash before
- * the entry leaves files that no version names: they take space until someone deletes them, and nothing does
- * by itself. Rows are visible only with the entry.
+ * the entry leaves files that no version names: they take space until a vacuum deletes them. Rows are visible only with the entry.
  */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { PipelineError } from '../../contracts/errors.js';
 import type { FileStats, LogLine, PartitionValues, TxnAction } from './actions.js';
+import { checkpointIfDue } from './checkpoint.js';
 import { inParallel } from './in-parallel.js';
 import { toSchemaString, type TableSchema } from './schema.js';
 import {
@@ -45,6 +45,8 @@ export interface CommitRequest {
   readonly txn?: { readonly appId: string; readonly version: number };
   /** Further records for the same commit, such as a source that it withdraws. */
   readonly otherTxns?: readonly { readonly appId: string; readonly version: number }[];
+  /** False when the rows stay the same and only lie in other files. @default true */
+  readonly dataChange?: boolean;
   /** Delta's word for the change, such as `WRITE`. @default 'WRITE' */
   readonly operation?: string;
   /** What a person wants to know of this version, e.g. the run. */
@@ -69,6 +71,13 @@ export interface CommitResult {
  * @throws PipelineError DELTA_CONFLICT (compute again, then retry), DELTA_SCHEMA_MISMATCH, DELTA_STAGED_MISSING
  */
 export async function commitTable(request: CommitRequest): Promise<CommitResult> {
+  const result = await commitOnce(request);
+  // a checkpoint saves time and nothing else: the commit stands without it, and the next one tries again
+  if (result.kind === 'committed') await checkpointIfDue(request.table).catch(() => undefined);
+  return result;
+}
+
+async function commitOnce(request: CommitRequest): Promise<CommitResult> {
   const { table, schema, adds, txn, readVersion } = request;
   const storage = storageOf(table);
   const base =
@@ -81,7 +90,13 @@ export async function commitTable(request: CommitRequest): Promise<CommitResult>
     return { version: snapshot.version, kind: 'already' };
   }
   const replaced = [...(base?.files.values() ?? [])].filter(request.removes ?? (() => false));
-  const withdrawMoved = () => storage.remove(adds.map(({ relativePath }) => relativePath));
+  // another attempt with the same staged files may have committed them
+  const withdrawMoved = () =>
+    storage.remove(
+      adds
+        .map(({ relativePath }) => relativePath)
+        .filter((path) => snapshot?.files.has(toLogPath(path)) !== true),
+    );
   const txnId = randomUUID();
   await moveStagedFiles(table, adds);
   try {
@@ -223,7 +238,7 @@ function logText(
       remove: {
         path: file.logPath,
         deletionTimestamp: now,
-        dataChange: true,
+        dataChange: request.dataChange ?? true,
         extendedFileMetadata: true,
         partitionValues: file.partitionValues,
         size: file.bytes,
@@ -236,7 +251,7 @@ function logText(
         partitionValues: staged.partitionValues,
         size: staged.bytes,
         modificationTime: now,
-        dataChange: true,
+        dataChange: request.dataChange ?? true,
         stats: JSON.stringify(staged.stats),
         ...(staged.tags !== undefined && { tags: staged.tags }),
       },

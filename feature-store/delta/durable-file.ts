@@ -59,7 +59,9 @@ export async function moveFile(from: string, to: string, bytes: number): Promise
       );
     if (code !== 'EXDEV') throw error;
   }
-  await copyFile(from, to);
+  const copy = `${to}.${randomUUID()}.tmp`;
+  await copyFile(from, copy);
+  await rename(copy, to); // a reader that waits for the name never sees half a file
   await unlink(from);
   return true;
 }

@@ -1,5 +1,6 @@
 /** Column types of our tables, in Delta's words, and the same in DuckDB's. */
 import { PipelineError } from '../../contracts/errors.js';
+import { quoteName } from '../duckdb.js';
 
 /** Delta types that we use. There are no unsigned ones, and times are always UTC instants. */
 export type ColumnType =
@@ -28,6 +29,14 @@ export interface TableSchema {
   readonly partitionColumns: readonly string[];
   /** Columns whose minimum, maximum and null count stand in the log. @default none */
   readonly statsColumns?: readonly string[];
+  /** Order of the rows within a partition. @default every column that is no array */
+  readonly sortColumns?: readonly string[];
+}
+
+/** ORDER BY expressions: the partition columns, so that a partition's rows lie together, then the rows' order. */
+export function rowOrder({ columns, partitionColumns, sortColumns }: TableSchema): string {
+  const all = columns.filter(({ type }) => !type.endsWith('[]')).map(({ name }) => name);
+  return [...new Set([...partitionColumns, ...(sortColumns ?? all)])].map(quoteName).join(', ');
 }
 
 /** Delta's `schemaString` for these columns. */

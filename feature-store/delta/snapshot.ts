@@ -1,11 +1,20 @@
 /**
- * A table at one version: the log replayed from its first entry.
+ * A table at one version: the log replayed from the newest checkpoint at or before it, else from its first entry.
  *
  * The reader of the whole store. `delta_scan` and Python's `deltalake` must see the same rows; the
  * conformance test holds them together.
  */
 import { PipelineError } from '../../contracts/errors.js';
-import type { AddAction, FileStats, LogLine, MetaDataAction, PartitionValues } from './actions.js';
+import type {
+  AddAction,
+  CommitInfoAction,
+  FileStats,
+  LogLine,
+  MetaDataAction,
+  PartitionValues,
+  RemoveAction,
+} from './actions.js';
+import { checkpointVersion, readCheckpoint } from './checkpoint-file.js';
 import { inParallel } from './in-parallel.js';
 import { fromSchemaString, type Column } from './schema.js';
 import { storageOf } from './storage-of.js';
@@ -23,6 +32,8 @@ export interface LiveFile {
   readonly rows: number;
   /** Version of the commit that added it. */
   readonly addedIn: number;
+  /** The action that added it. */
+  readonly add: AddAction;
 }
 
 /** The columns of a table from a version on. */
@@ -44,6 +55,8 @@ export interface Snapshot {
   readonly metaData: MetaDataAction;
   /** By log path, in the order of the log. */
   readonly files: ReadonlyMap<string, LiveFile>;
+  /** By log path: files of older versions, as far back as the newest checkpoint keeps them. */
+  readonly removed: ReadonlyMap<string, RemoveAction>;
   /** Last recorded version of each application. */
   readonly txns: ReadonlyMap<string, number>;
 }
@@ -58,14 +71,13 @@ export async function readSnapshot(
   table: string,
   options: { readonly version?: number } = {},
 ): Promise<Snapshot | undefined> {
-  const versions = await logVersions(table);
+  const { versions, checkpoints } = await listLog(table);
   if (versions.length === 0) return undefined;
   const wanted = requireVersion(table, versions.length - 1, options.version);
-  return replay(
-    table,
-    undefined,
-    versions.filter((version) => version <= wanted),
-  );
+  const checkpoint = checkpoints.findLast((version) => version <= wanted);
+  const base = checkpoint === undefined ? undefined : await fromCheckpoint(table, checkpoint);
+  const newer = versions.filter((version) => version > (base?.version ?? -1) && version <= wanted);
+  return base !== undefined && newer.length === 0 ? base : replay(table, base, newer);
 }
 
 /**
@@ -83,6 +95,11 @@ export async function advanceSnapshot(
   const wanted = requireVersion(snapshot.table, last, options.version);
   const newer = versions.filter((version) => version <= wanted);
   return newer.length === 0 ? snapshot : replay(snapshot.table, snapshot, newer);
+}
+
+/** Rows of a file by its statistics, JSON text by the protocol; 0 for a file without them, and we always write them. */
+export function rowsOf({ stats = '{}' }: Pick<AddAction, 'stats'>): number {
+  return (JSON.parse(stats) as Partial<FileStats>).numRecords ?? 0;
 }
 
 /** Rows of the live files, from the log alone. */
@@ -121,42 +138,77 @@ export async function readLogEntry(table: string, version: number): Promise<LogL
   const storage = storageOf(table);
   const text = await storage.read(logEntry(version));
   if (text === undefined) throw missingEntry(table, version);
-  const file = storage.location(logEntry(version));
   return text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line, index) => {
-      try {
-        return JSON.parse(line) as LogLine; // members are checked where they are used
-      } catch (cause) {
-        throw new PipelineError(
-          {
-            code: 'DELTA_LOG_BROKEN',
-            file,
-            row: index + 1,
-            found: 'a line that is not JSON',
-            fix: 'restore the table from a backup; log files are never edited',
-          },
-          { cause },
-        );
-      }
-    });
+    .map((line, index) => parseLine(storage.location(logEntry(version)), line, index + 1));
 }
 
 /**
- * Versions that the log of a table holds behind `after`, ascending; none when there is no such table.
+ * What the writer of a version said of it; undefined when it said nothing.
  *
- * @param after @default -1, so all of them
+ * @throws PipelineError DELTA_LOG_BROKEN
+ */
+export async function readCommitInfo(
+  table: string,
+  version: number,
+): Promise<CommitInfoAction | undefined> {
+  const storage = storageOf(table);
+  const text = await storage.read(logEntry(version));
+  if (text === undefined) throw missingEntry(table, version);
+  // it is the first line of ours, and the others may be many
+  const first = parseLine(storage.location(logEntry(version)), text.split('\n', 1).join(), 1);
+  if (first.commitInfo !== undefined) return first.commitInfo;
+  return (await readLogEntry(table, version)).find((line) => line.commitInfo)?.commitInfo;
+}
+
+function parseLine(file: string, line: string, row: number): LogLine {
+  try {
+    return JSON.parse(line) as LogLine; // members are checked where they are used
+  } catch (cause) {
+    throw new PipelineError(
+      {
+        code: 'DELTA_LOG_BROKEN',
+        file,
+        row,
+        found: 'a line that is not JSON',
+        fix: 'restore the table from a backup; log files are never edited',
+      },
+      { cause },
+    );
+  }
+}
+
+/** What the log of a table holds. */
+export interface LogListing {
+  /** Versions that have an entry, ascending, without a gap. */
+  readonly versions: readonly number[];
+  /** Versions that have a checkpoint, ascending. */
+  readonly checkpoints: readonly number[];
+}
+
+/**
+ * What the log of a table holds behind `after`; nothing when there is no such table.
+ *
+ * @param after @default -1, so all of it
  * @throws PipelineError DELTA_LOG_BROKEN for a gap
  */
-export async function logVersions(table: string, after = -1): Promise<number[]> {
+export async function listLog(table: string, after = -1): Promise<LogListing> {
   const names = await storageOf(table).listLog(after < 0 ? undefined : entryName(after));
   const versions = names
     .filter((name) => /^\d{20}\.json$/.test(name))
     .map((name) => Number(name.slice(0, 20)));
   const gap = versions.findIndex((version, index) => version !== after + 1 + index);
   if (gap >= 0) throw missingEntry(table, after + 1 + gap);
-  return versions;
+  return {
+    versions,
+    checkpoints: names.map(checkpointVersion).filter((version) => version !== undefined),
+  };
+}
+
+/** The versions of `listLog`. */
+export async function logVersions(table: string, after = -1): Promise<readonly number[]> {
+  return (await listLog(table, after)).versions;
 }
 
 function missingEntry(table: string, version: number): PipelineError {
@@ -185,27 +237,84 @@ async function replay(
   base: Snapshot | undefined,
   versions: readonly number[],
 ): Promise<Snapshot> {
-  const storage = storageOf(table);
-  const files = new Map(base?.files);
-  const txns = new Map(base?.txns);
+  const state = logState(table, base);
   const schemas = [...(base?.schemas ?? [])];
-  let metaData = base?.metaData;
   let timestampMs = base?.timestampMs ?? 0;
   const entries = await inParallel(versions, (version) => readLogEntry(table, version));
   for (const [index, version] of versions.entries()) {
+    const schemaBefore = state.metaData?.schemaString;
     for (const line of entries[index] ?? []) {
-      if (line.add) files.set(line.add.path, liveFile(storage, line.add, version));
-      else if (line.remove) files.delete(line.remove.path);
-      else if (line.txn) txns.set(line.txn.appId, line.txn.version);
-      else if (line.metaData) {
-        if (line.metaData.schemaString !== metaData?.schemaString) {
-          schemas.push({ version, columns: fromSchemaString(line.metaData.schemaString, table) });
-        }
-        metaData = line.metaData;
-      } else if (line.commitInfo) timestampMs = line.commitInfo.timestamp;
-      else if (line.protocol) refuseNewerProtocol(table, line.protocol.minReaderVersion);
+      apply(state, line, version);
+      if (line.commitInfo) timestampMs = line.commitInfo.timestamp;
     }
+    const schemaString = state.metaData?.schemaString;
+    if (schemaString !== undefined && schemaString !== schemaBefore)
+      schemas.push({ version, columns: fromSchemaString(schemaString, table) });
   }
+  return snapshotOf(versions.at(-1) ?? base?.version ?? 0, timestampMs, state, schemas);
+}
+
+/** The table at the version of a checkpoint; undefined when another program wrote it. */
+async function fromCheckpoint(table: string, version: number): Promise<Snapshot | undefined> {
+  const checkpoint = await readCheckpoint(table, version);
+  if (checkpoint === undefined) return undefined;
+  const state = logState(table, undefined);
+  for (const line of checkpoint.lines)
+    apply(state, line, line.add?.defaultRowCommitVersion ?? version);
+  const { schemaString } = state.metaData ?? {};
+  const all = schemaString === undefined ? [] : fromSchemaString(schemaString, table);
+  const { timestampMs, schemas } = checkpoint.history;
+  return snapshotOf(
+    version,
+    timestampMs,
+    state,
+    // columns are only ever added at the end, so how many there were says which
+    schemas.map(({ version: since, columns }) => ({
+      version: since,
+      columns: all.slice(0, columns),
+    })),
+  );
+}
+
+/** What the actions of a log add up to. */
+interface LogState {
+  readonly table: string;
+  readonly storage: TableStorage;
+  readonly files: Map<string, LiveFile>;
+  readonly removed: Map<string, RemoveAction>;
+  readonly txns: Map<string, number>;
+  metaData: MetaDataAction | undefined;
+}
+
+function logState(table: string, base: Snapshot | undefined): LogState {
+  return {
+    table,
+    storage: storageOf(table),
+    files: new Map(base?.files),
+    removed: new Map(base?.removed),
+    txns: new Map(base?.txns),
+    metaData: base?.metaData,
+  };
+}
+
+function apply(state: LogState, line: LogLine, version: number): void {
+  if (line.add) {
+    state.files.set(line.add.path, liveFile(state.storage, line.add, version));
+    state.removed.delete(line.add.path);
+  } else if (line.remove) {
+    state.files.delete(line.remove.path);
+    state.removed.set(line.remove.path, line.remove);
+  } else if (line.txn) state.txns.set(line.txn.appId, line.txn.version);
+  else if (line.metaData) state.metaData = line.metaData;
+  else if (line.protocol) refuseNewerProtocol(state.table, line.protocol.minReaderVersion);
+}
+
+function snapshotOf(
+  version: number,
+  timestampMs: number,
+  { table, files, removed, txns, metaData }: LogState,
+  schemas: readonly SchemaChange[],
+): Snapshot {
   const columns = schemas.at(-1)?.columns;
   if (metaData === undefined || columns === undefined)
     throw new PipelineError({
@@ -214,30 +323,23 @@ async function replay(
       found: 'a log without a metaData action',
       fix: 'restore the table from a backup',
     });
+  const { partitionColumns } = metaData;
   return {
-    table,
-    version: versions.at(-1) ?? base?.version ?? 0,
-    timestampMs,
-    columns,
-    schemas,
-    partitionColumns: metaData.partitionColumns,
-    metaData,
-    files,
-    txns,
+    ...{ table, version, timestampMs, columns, schemas, partitionColumns },
+    ...{ metaData, files, removed, txns },
   };
 }
 
 function liveFile(storage: TableStorage, add: AddAction, addedIn: number): LiveFile {
-  // stats are JSON text by the protocol; a file without them counts as unknown, and we always write them
-  const stats = add.stats === undefined ? undefined : (JSON.parse(add.stats) as FileStats);
   return {
     file: storage.location(decodeURIComponent(add.path)),
     logPath: add.path,
     partitionValues: add.partitionValues,
     tags: add.tags ?? {},
     bytes: add.size,
-    rows: stats?.numRecords ?? 0,
+    rows: rowsOf(add),
     addedIn,
+    add,
   };
 }
 

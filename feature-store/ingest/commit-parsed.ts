@@ -10,7 +10,9 @@ import type { Fault } from '../../contracts/errors.js';
 import { commitTable, type CommitResult } from '../delta/commit.js';
 import { scanSnapshot } from '../delta/scan.js';
 import { countRows, readSnapshot, type LiveFile, type Snapshot } from '../delta/snapshot.js';
-import { FeatureDb } from '../duckdb.js';
+import { FeatureDb, quote } from '../duckdb.js';
+import { separateSources } from '../separate-sources.js';
+import { sourcesOf, type SourceRows } from '../source-tags.js';
 import type { SourceFile } from '../sources/list-sources.js';
 import { FLOWS, FLOWS_REJECTED, tableFolder } from '../tables.js';
 import { countByApp, type ParsedSource } from './parse-flows.js';
@@ -32,19 +34,23 @@ export async function findIngested(
   const flows = await readSnapshot(tableFolder(tablesRoot, FLOWS.name));
   if (!isPresent(flows, sha256)) return undefined;
   const rejected = await readSnapshot(tableFolder(tablesRoot, FLOWS_REJECTED.name));
-  const ofContent = ({ tags }: LiveFile): boolean => tags['source_sha'] === sha256;
-  const stored = liveFiles(flows).filter(ofContent);
+  const rowsOf = (file: LiveFile): number =>
+    sourcesOf(file).reduce((sum, source) => sum + (source.sha256 === sha256 ? source.rows : 0), 0);
+  const stored = liveFiles(flows).map((file) => ({ ...file, rows: rowsOf(file) }));
   const rowsStored = countRows(stored);
-  const rowsRejected = countRows(liveFiles(rejected).filter(ofContent));
+  const rowsRejected = liveFiles(rejected).reduce((sum, file) => sum + rowsOf(file), 0);
   return {
     rowsRead: rowsStored + rowsRejected,
     rowsStored,
     rowsRejected,
-    rowsByApp: countByApp(stored),
+    rowsByApp: countByApp(stored.filter(({ rows }) => rows > 0)),
     faults:
       rejected === undefined || rowsRejected === 0
         ? []
-        : await storedFaults(scanSnapshot(rejected, ofContent), file),
+        : await storedFaults(
+            `SELECT * FROM (${scanSnapshot(rejected, (live) => rowsOf(live) > 0)}) WHERE source_sha = ${quote(sha256)}`,
+            file,
+          ),
   };
 }
 
@@ -62,15 +68,17 @@ export async function commitParsed(request: {
   const { tablesRoot, parsed, info = {} } = request;
   const flowsTable = tableFolder(tablesRoot, FLOWS.name);
   const rejectedTable = tableFolder(tablesRoot, FLOWS_REJECTED.name);
-  const flows = await readSnapshot(flowsTable);
-  if (flows !== undefined && isPresent(flows, parsed.sourceSha)) {
+  const before = await readSnapshot(flowsTable);
+  if (before !== undefined && isPresent(before, parsed.sourceSha)) {
     for (const { file } of [...parsed.staged, ...parsed.stagedRejected])
       await rm(file, { force: true });
-    return { version: flows.version, kind: 'already' };
+    return { version: before.version, kind: 'already' };
   }
-  const rejected = await readSnapshot(rejectedTable);
-  const ofSource = (file: LiveFile): boolean =>
-    file.tags['source_file'] === parsed.sourceFile || file.tags['source_sha'] === parsed.sourceSha;
+  const isReplaced = ({ sha256, path }: SourceRows): boolean =>
+    path === parsed.sourceFile || sha256 === parsed.sourceSha;
+  const ofSource = (file: LiveFile): boolean => sourcesOf(file).some(isReplaced);
+  const rejected = await separateSources(rejectedTable, FLOWS_REJECTED, isReplaced);
+  const flows = await separateSources(flowsTable, FLOWS, isReplaced);
   const shared = {
     removes: ofSource,
     txn: { appId: appId(parsed.sourceSha), version: recorded(flows, parsed.sourceSha) + 1 },
@@ -83,8 +91,11 @@ export async function commitParsed(request: {
       table: rejectedTable,
       schema: FLOWS_REJECTED,
       adds: parsed.stagedRejected,
+      ...(rejected !== undefined && { readVersion: rejected.version }),
     });
-  const withdrawn = new Set(replaced.map((file) => file.tags['source_sha'] ?? ''));
+  const withdrawn = new Set(
+    replaced.flatMap((file) => sourcesOf(file).map(({ sha256 }) => sha256)),
+  );
   return commitTable({
     ...shared,
     table: flowsTable,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { appendRows } from '../../feature-store/append-rows.js';
-import { commitTable, moveStagedFiles, type StagedFile } from '../../feature-store/delta/commit.js';
+import { commitTable, moveStagedFiles } from '../../feature-store/delta/commit.js';
 import type { TableSchema } from '../../feature-store/delta/schema.js';
 import { scanSnapshot } from '../../feature-store/delta/scan.js';
 import {
@@ -16,42 +16,17 @@ import {
 } from '../../feature-store/delta/snapshot.js';
 import { stageFiles } from '../../feature-store/delta/stage.js';
 import { queryTables } from '../../feature-store/query-tables.js';
+import {
+  commitThings as commit,
+  stageThings as stage,
+  THINGS as SCHEMA,
+  thingsFolder as table,
+} from './delta-things.js';
 import { aHome, EXTENSIONS, PYTHON, type StoreHome } from './store-builders.js';
 
-const SCHEMA: TableSchema = {
-  name: 'things',
-  columns: [
-    { name: 'kind', type: 'string' },
-    { name: 'n', type: 'long' },
-    { name: 'at', type: 'timestamp' },
-    { name: 'note', type: 'string' },
-  ],
-  partitionColumns: ['kind'],
-  statsColumns: ['n', 'at', 'note'],
-};
-
-const table = (home: StoreHome) => path.join(home.tablesRoot, 'things');
 const logFile = (folder: string, version: number) => path.join(folder, logEntry(version));
 const rowsOf = async (home: StoreHome) =>
   countRows((await readSnapshot(table(home)))?.files.values() ?? []);
-
-function stage(home: StoreHome, values: string): Promise<StagedFile[]> {
-  return home.db.session((session) =>
-    stageFiles({
-      session,
-      schema: SCHEMA,
-      select: `SELECT kind, n, TIMESTAMPTZ '2022-06-06 10:00:00.123456Z' AS at, 'x' AS note FROM (VALUES ${values}) AS v(kind, n)`,
-      orderBy: 'kind, n',
-      stagingDir: home.staging(),
-    }),
-  );
-}
-
-const commit = async (
-  home: StoreHome,
-  values: string,
-  more: Partial<Parameters<typeof commitTable>[0]> = {},
-) => commitTable({ table: table(home), schema: SCHEMA, adds: await stage(home, values), ...more });
 
 describe('a commit', () => {
   test('is one version; an older version still reads its rows', async () => {

@@ -4,34 +4,29 @@ import { expect, test } from 'vitest';
 import {
   tabularFeatures,
   TABULAR_FEATURES,
-  EXCLUDED_FROM_MODELS,
+  LEAKING_COLUMNS,
   type FlowNumbers,
 } from '../../domain/traffic/features.js';
 import { aggregateTraffic } from '../../feature-store/aggregate.js';
+import { compactTable } from '../../feature-store/compact.js';
 import type { CommitResult } from '../../feature-store/delta/commit.js';
 import { commitDerived, flowsOfWeek } from '../../feature-store/derived.js';
-import { buildFeatures } from '../../feature-store/features.js';
 import { registrableDomain, selectFeatures } from '../../feature-store/feature-sql.js';
 import { parseFlows } from '../../feature-store/ingest/parse-flows.js';
 import { queryTables } from '../../feature-store/query-tables.js';
 import { readFlowSet, readParsedFlowSet } from '../../feature-store/read-flows.js';
 import { listSources } from '../../feature-store/sources/list-sources.js';
 import { staleWeeks } from '../../feature-store/stale-weeks.js';
-import { aFlow, aHome, flowCsv, ingest, REAL_FLOWS, type StoreHome } from './store-builders.js';
-
-async function deriveFeatures(home: StoreHome, weeks: readonly string[]): Promise<void> {
-  for (const week of weeks) {
-    const derived = await buildFeatures({ ...home, week, stagingDir: home.staging() });
-    await commitDerived({ tablesRoot: home.tablesRoot, derived });
-  }
-}
-
-async function deriveStaleFeatures(home: StoreHome): Promise<void> {
-  await deriveFeatures(
-    home,
-    (await staleWeeks(home.tablesRoot)).map(({ week }) => week),
-  );
-}
+import { FLOWS, tableFolder } from '../../feature-store/tables.js';
+import {
+  aFlow,
+  aHome,
+  deriveFeatures,
+  flowCsv,
+  ingest,
+  REAL_FLOWS,
+  type StoreHome,
+} from './store-builders.js';
 
 async function deriveTraffic(home: StoreHome, week: string): Promise<CommitResult[]> {
   const { hourly, daily } = await aggregateTraffic({ ...home, week, stagingDir: home.staging() });
@@ -107,7 +102,7 @@ test('hourly and daily sums of real flows are those of pandas', async () => {
 test('features in SQL are the features in TypeScript, for every real flow', async () => {
   const home = await aHome();
   await ingest(home, REAL_FLOWS);
-  await deriveStaleFeatures(home);
+  await deriveFeatures(home);
   const set = await readFlowSet(home);
   const { rows } = await queryTables({
     ...home,
@@ -138,9 +133,7 @@ test('no feature of a model is a name, an address, a time or an id', () => {
   expect(names).toHaveLength(73);
   expect(new Set(names).size).toBe(names.length);
   expect(
-    names.filter(
-      (name) => EXCLUDED_FROM_MODELS.includes(name) || /sni|ja3|ip$|asn|port/.test(name),
-    ),
+    names.filter((name) => name in LEAKING_COLUMNS || /sni|ja3|ip$|asn|port/.test(name)),
   ).toEqual([]);
 });
 
@@ -186,7 +179,7 @@ test('the largest values that are stored have finite features and sums', async (
   });
   // 8,192 times 2^50 is one more than a long holds
   await ingest(home, await home.file('f.csv', flowCsv(Array<typeof largest>(8192).fill(largest))));
-  await deriveStaleFeatures(home);
+  await deriveFeatures(home);
   await deriveTraffic(home, '2022-W23');
   const set = await readFlowSet(home);
   expect(set.n).toBe(8192);
@@ -235,13 +228,19 @@ test('a week is stale until each of its tables is computed from the files it has
   await derive('2022-W24');
   await derive('2022-W25');
   expect(await weeks()).toEqual([]);
+  const table = tableFolder(home.tablesRoot, FLOWS.name);
+  const compacted = await compactTable({
+    ...{ db: home.db, table, schema: FLOWS, stagingDir: home.staging() },
+  });
+  expect(compacted).toMatchObject({ filesBefore: 2, filesAfter: 1 });
+  expect(await weeks()).toEqual([]);
 });
 
 test('a file that is in no table gives the same features', async () => {
   const home = await aHome();
   const input = path.join(REAL_FLOWS, 'ndpi-vpn.csv.gz');
   await ingest(home, input);
-  await deriveStaleFeatures(home);
+  await deriveFeatures(home);
   const stored = await readFlowSet(home);
   const [source] = (await listSources([input])).flows;
   if (!source) throw new Error('no source');

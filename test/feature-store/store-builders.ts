@@ -3,10 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { commitDerived } from '../../feature-store/derived.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
+import { buildFeatures } from '../../feature-store/features.js';
 import { commitParsed } from '../../feature-store/ingest/commit-parsed.js';
 import { parseFlows, type ParsedSource } from '../../feature-store/ingest/parse-flows.js';
 import { RAW_COLUMNS } from '../../feature-store/sources/flow-columns.js';
+import { staleWeeks } from '../../feature-store/stale-weeks.js';
 import { listSources } from '../../feature-store/sources/list-sources.js';
 import type { CommitResult } from '../../feature-store/delta/commit.js';
 
@@ -97,4 +100,13 @@ export function flowCsv(
 
 function csvValue(value: string): string {
   return value.includes(',') ? `"${value}"` : value;
+}
+
+/** Builds `flow_features` of the weeks, by default of all that need it. */
+export async function deriveFeatures(home: StoreHome, weeks?: readonly string[]): Promise<void> {
+  const stale = async () => (await staleWeeks(home.tablesRoot)).map(({ week }) => week);
+  for (const week of weeks ?? (await stale())) {
+    const derived = await buildFeatures({ ...home, week, stagingDir: home.staging() });
+    await commitDerived({ tablesRoot: home.tablesRoot, derived });
+  }
 }

@@ -1,10 +1,13 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import lzma from 'lzma-native';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { installation } from '../../../activities/installation.js';
 import {
   generateFlows,
   type GenerateFlowsOptions,
@@ -29,13 +32,36 @@ describe('generated weeks', () => {
     expect(names.filter((name) => name.endsWith('.tmp'))).toEqual([]);
 
     let rows = 0;
-    for (const name of names.filter((entry) => entry.includes('stats-'))) {
-      const stats = JSON.parse(await readFile(join(outDir, name), 'utf8')) as {
-        global: { 'total-saved': number };
-      }; // written by the code under test
-      rows += stats.global['total-saved'];
+    for (const name of names.filter((entry) => /stats-\d/.test(entry))) {
+      rows += await totalSaved(name);
     }
     expect(rows).toBe(300);
+    expect(await totalSaved('WEEK-2022-22/stats-week.json')).toBe(300);
+    expect(await totalSaved('stats-dataset.json')).toBe(300);
+  });
+
+  test('are the same bytes when two threads make them, whatever the events', async () => {
+    const [alone, together] = [join(outDir, 'alone'), join(outDir, 'together')];
+    const events = ['exporter@2022-W22-3', 'vpn@2022-W22', 'missing-day@2022-W22-5'];
+    const change = { flowsPerWeek: 2000, events, compression: 'gz' as const };
+    await generateFlows(options({ outDir: alone, ...change }));
+    await promisify(execFile)(process.execPath, [
+      ...[join(installation.root, 'dist', 'cli', 'main.js'), 'generate', '--out', together],
+      ...['--weeks', '2022-W22', '--flows-per-week', '2000', '--apps', '40', '--jobs', '2'],
+      ...['--compression', 'gz', '--event', ...events],
+    ]);
+    expect(await hashes(together)).toEqual(await hashes(alone));
+    expect(await readFile(join(together, 'generated.json'), 'utf8')).toBe(
+      await readFile(join(alone, 'generated.json'), 'utf8'),
+    );
+  });
+
+  test('go on in a folder of version 0.4, whose manifest has a hash as well', async () => {
+    await generateFlows(options());
+    const path = join(outDir, 'generated.json');
+    const manifest = JSON.parse(await readFile(path, 'utf8')) as object; // written by the code under test
+    await writeFile(path, JSON.stringify({ ...manifest, parametersHash: 'of 0.4' }));
+    expect(await generateFlows(options())).toMatchObject({ filesSkipped: 7 });
   });
 
   test('are the same rows in every compression', async () => {
@@ -106,6 +132,13 @@ test('events.json tells the scripted events and what changed by itself', async (
 
 function options(change: Partial<GenerateFlowsOptions> = {}): GenerateFlowsOptions {
   return { outDir, seed: 7, apps: 40, weeks: ['2022-W22'], flowsPerWeek: 300, ...change };
+}
+
+async function totalSaved(name: string): Promise<number> {
+  const stats = JSON.parse(await readFile(join(outDir, name), 'utf8')) as {
+    global: { 'total-saved': number };
+  }; // written by the code under test
+  return stats.global['total-saved'];
 }
 
 async function files(folder: string): Promise<string[]> {

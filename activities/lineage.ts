@@ -1,0 +1,199 @@
+/** Where a model version or a run came from: plan, weeks, table versions, files, raw files. */
+import { PipelineError } from '../contracts/errors.js';
+import type { HomeLayout } from '../contracts/home.js';
+import {
+  modelVersion,
+  sourceFile,
+  split as splitSchema,
+  tableVersion,
+  type Split,
+} from '../contracts/schemas/values.js';
+import {
+  commitLineage,
+  mergeSources,
+  weekLineage,
+  type CommitLineage,
+  type LineageSource,
+  type WeekLineage,
+} from '../feature-store/lineage.js';
+import type { MlflowClient } from '../models/registry/mlflow-client.js';
+import { asModelVersion, splitOf } from './model-store.js';
+import { closedRuns, type RecordedRun } from './runs/closed-runs.js';
+
+/** What a split read, week by week. */
+interface SplitLineage extends Pick<Split, 'kind' | 'rule' | 'train' | 'validate' | 'test'> {
+  /** Version of `flow_features`. */
+  readonly features: CommitLineage;
+  readonly weeks: readonly WeekLineage[];
+}
+
+/** A model version and what it was made from. */
+interface ModelLineage {
+  readonly kind: 'model';
+  readonly name: string;
+  readonly version: string;
+  readonly mlflowRunId: string;
+  /** The run of a DAG that trained it. */
+  readonly dagRunId: string;
+  readonly planHash: string;
+  /** Members of an ensemble: `app-xgboost` to `version 3, weight 0.6`. */
+  readonly members: Readonly<Record<string, string>>;
+  readonly split: SplitLineage;
+  readonly sources: readonly LineageSource[];
+}
+
+/** A raw file; null where the tables tell no rows. */
+type RunSource = Omit<LineageSource, 'rows'> & { readonly rows: number | null };
+
+/** A closed run and all that its tasks named. */
+interface RunLineage {
+  readonly kind: 'run';
+  readonly dagRunId: string;
+  readonly temporalRunId: string;
+  readonly planHash: string;
+  readonly codeVersion: string;
+  /** Table versions in inputs and outputs of its tasks. */
+  readonly tables: readonly (CommitLineage & { readonly tasks: readonly string[] })[];
+  readonly splits: readonly SplitLineage[];
+  /** `NAME/VERSION`. */
+  readonly models: readonly string[];
+  /** Raw files that it parsed, and those behind its splits; rows where the tables tell. */
+  readonly sources: readonly RunSource[];
+}
+
+/** Where something came from. */
+export type Lineage = ModelLineage | RunLineage;
+
+/**
+ * Follows a closed run (`train/2022-W25`, or its Temporal run id) or a model version (`app-cnn/3`, or an
+ * alias: `app-cnn/champion`) to files.
+ *
+ * @param registry asked for models only
+ * @throws PipelineError LINEAGE_UNKNOWN, TABLE_UNKNOWN, TABLE_VERSION_UNKNOWN
+ */
+export async function lineageOf(
+  layout: HomeLayout,
+  registry: () => Promise<MlflowClient>,
+  id: string,
+): Promise<Lineage> {
+  const closed = closedRuns(layout);
+  const [run] = [
+    ...(await closed.list({ dagRunId: id }, 1)),
+    ...(await closed.list({ temporalRunId: id }, 1)),
+  ];
+  if (run !== undefined) return runLineage(layout.tables, await closed.read(run.temporalRunId));
+  const [, name = '', version = ''] = /^(.+)\/([^/]+)$/.exec(id) ?? [];
+  const model =
+    name === '' ? undefined : await modelLineage(layout, await registry(), name, version);
+  if (model !== undefined) return model;
+  throw new PipelineError({
+    code: 'LINEAGE_UNKNOWN',
+    found: `${JSON.stringify(id)} is neither a closed run nor a model version`,
+    expected: 'an id such as train/2022-W25, app-cnn/3 or app-cnn/champion',
+    fix: 'see `sentinel runs list` and `sentinel models list`; an open run is known when it has closed',
+  });
+}
+
+async function modelLineage(
+  { tables }: HomeLayout,
+  mlflow: MlflowClient,
+  name: string,
+  version: string,
+): Promise<ModelLineage | undefined> {
+  const found = /^\d+$/.test(version)
+    ? await mlflow.models.getVersion(name, version)
+    : await mlflow.models.getByAlias(name, version);
+  if (found === undefined) return undefined;
+  const model = asModelVersion(found);
+  const run = await mlflow.runs.get(model.mlflowRunId);
+  const split = await splitLineage(tables, await splitOf(mlflow, model));
+  const members = Object.entries(run.params).flatMap(([param, value]) =>
+    param.startsWith(MEMBER) ? [[param.slice(MEMBER.length), value] as const] : [],
+  );
+  return {
+    kind: 'model',
+    name,
+    version: model.version,
+    mlflowRunId: model.mlflowRunId,
+    dagRunId: run.tags['mlflow.source.name'] ?? '',
+    planHash: run.tags['sentinel.planHash'] ?? '',
+    members: Object.fromEntries(members),
+    split,
+    sources: mergeSources(split.weeks),
+  };
+}
+
+async function runLineage(tablesRoot: string, { run }: RecordedRun): Promise<RunLineage> {
+  const tables = new Map<string, { table: string; version: number; tasks: Set<string> }>();
+  const splits = new Map<string, Split>();
+  const models = new Set<string>();
+  const sources = new Map<string, RunSource>();
+  for (const [task, { instances }] of Object.entries(run.record.tasks))
+    for (const value of objectsIn(instances.map(({ input, output }) => [input, output]))) {
+      const named = namedBy(value);
+      if (named.table !== undefined) {
+        const { table, version } = named.table;
+        const key = `${table}@${version}`;
+        const tasks = tables.get(key)?.tasks ?? new Set();
+        tables.set(key, { table, version, tasks: tasks.add(task) });
+      }
+      if (named.split !== undefined) splits.set(JSON.stringify(named.split), named.split);
+      if (named.model !== undefined) models.add(`${named.model.name}/${named.model.version}`);
+      if (named.source !== undefined) {
+        const { path: file, sha256 } = named.source;
+        sources.set(sha256, { file, sha256, rows: null });
+      }
+    }
+  const followed = await inOrder([...splits.values()], (split) => splitLineage(tablesRoot, split));
+  for (const source of mergeSources(followed.flatMap(({ weeks }) => weeks)))
+    sources.set(source.sha256, source);
+  return {
+    kind: 'run',
+    dagRunId: run.record.dagRunId,
+    temporalRunId: run.temporalRunId,
+    planHash: run.record.planHash,
+    codeVersion: run.codeVersion,
+    tables: await inOrder([...tables.values()], async ({ table, version, tasks }) => ({
+      ...(await commitLineage(tablesRoot, table, version)),
+      tasks: [...tasks],
+    })),
+    splits: followed,
+    models: [...models].sort(),
+    sources: [...sources.values()],
+  };
+}
+
+async function splitLineage(tablesRoot: string, split: Split): Promise<SplitLineage> {
+  const { kind, rule, train, validate, test, features } = split;
+  return {
+    ...{ kind, rule, train, validate, test },
+    features: await commitLineage(tablesRoot, features.table, features.version),
+    weeks: await weekLineage(tablesRoot, features.version, [...train, ...validate, ...test]),
+  };
+}
+
+/** What of interest an object is. */
+function namedBy(value: object) {
+  return {
+    table: tableVersion.safeParse(value).data,
+    split: splitSchema.safeParse(value).data,
+    model: modelVersion.safeParse(value).data,
+    source: sourceFile.safeParse(value).data,
+  };
+}
+
+function* objectsIn(value: unknown): Generator<object> {
+  if (typeof value !== 'object' || value === null) return;
+  yield value;
+  for (const inner of Object.values(value)) yield* objectsIn(inner);
+}
+
+/** One after the other: the log of a table is read once at a time. */
+async function inOrder<T, R>(items: readonly T[], follow: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (const item of items) results.push(await follow(item));
+  return results;
+}
+
+/** How `fitEnsemble` names a parameter of a member. */
+const MEMBER = 'member ';
