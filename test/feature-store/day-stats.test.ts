@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { statsFaults } from '../../feature-store/ingest/day-stats.js';
 import { requireFewRejected } from '../../feature-store/ingest/rejected-limit.js';
 import { findIngested } from '../../feature-store/ingest/commit-parsed.js';
-import { formatDayStats } from '../../domain/traffic/generator-csv.js';
+import { formatStats } from '../../domain/traffic/generator-csv.js';
 import { aFlow, aHome, flowCsv, ingest, type StoreHome } from './store-builders.js';
 
 const FLOWS = [
@@ -28,10 +28,7 @@ test.each([
 ])('a file beside statistics with %s', async (_, apps, faults) => {
   const home = await aHome();
   const parsed = await parsedDay(home);
-  const file = await home.file(
-    'stats-20220606.json',
-    formatDayStats(new Map(Object.entries(apps))),
-  );
+  const file = await home.file('stats-20220606.json', formatStats(new Map(Object.entries(apps))));
   const told = await statsFaults(parsed.sourceFile, parsed);
   expect(told.map(({ found, expected }) => [found, expected])).toEqual(faults);
   for (const fault of told)
