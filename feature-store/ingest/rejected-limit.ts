@@ -1,5 +1,5 @@
 /** How many rejected rows of a file are too many: then its export is wrong, not a row. */
-import { describeFault, PipelineError } from '../../contracts/errors.js';
+import { PipelineError, type Fault } from '../../contracts/errors.js';
 import type { ParsedSource } from './parse-flows.js';
 
 /**
@@ -19,8 +19,12 @@ export function requireFewRejected(
   throw new PipelineError({
     code: 'TOO_MANY_REJECTED',
     file,
-    found: `${rowsRejected} of ${rowsRead} rows rejected (${share} %)${first === undefined ? '' : `, the first: ${describeFault(first)}`}`,
+    found: `${rowsRejected} of ${rowsRead} rows rejected (${share} %)${first ? `, the first is ${placeOf(first)}` : ''}`,
     expected: `at most ${limit}`,
     fix: 'mend the export, or ingest with a higher --max-rejected; none of its rows were stored',
   });
+}
+
+function placeOf({ row, column, found }: Fault): string {
+  return `row ${row}${column === undefined ? '' : `, column "${column}"`}: ${found}`;
 }

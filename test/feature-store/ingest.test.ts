@@ -108,7 +108,7 @@ print(t.count(), len(frame), frame.groupby(['iso_year', 'iso_week']).ngroups, in
     expect([first?.result.kind, again?.result.kind]).toEqual(['committed', 'already']);
     expect(await liveRows(home)).toBe(62);
     const source = { path: input, sha256: first?.parsed.sourceSha ?? '' };
-    expect(await findIngested(home.tablesRoot, source)).toEqual({
+    expect(await findIngested(home.tablesRoot, source)).toMatchObject({
       rowsRead: 62,
       rowsStored: 62,
       rowsRejected: 0,
@@ -238,6 +238,7 @@ describe('rows that do not parse', () => {
       rowsRead,
       rowsStored,
       rowsRejected,
+      rowsByApp: { example: 25 },
       faults,
     });
     const moved = await findIngested(home.tablesRoot, { path: '/moved.csv', sha256: sourceSha });
