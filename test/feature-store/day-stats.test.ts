@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { statsFaults } from '../../feature-store/ingest/day-stats.js';
 import { requireFewRejected } from '../../feature-store/ingest/rejected-limit.js';
 import { findIngested } from '../../feature-store/ingest/commit-parsed.js';
-import { formatDayStats } from '../../domain/traffic/generator-csv.js';
+import { formatStats } from '../../domain/traffic/generator-csv.js';
 import { aFlow, aHome, flowCsv, ingest, type StoreHome } from './store-builders.js';
 
 const FLOWS = [
@@ -30,7 +30,7 @@ test.each([
   const parsed = await parsedDay(home);
   const file = await home.file(
     'stats-20220606.json',
-    formatDayStats(new Map(Object.entries(apps))),
+    formatStats(new Map(Object.entries(apps))),
   );
   const told = await statsFaults(parsed.sourceFile, parsed);
   expect(told.map(({ found, expected }) => [found, expected])).toEqual(faults);
