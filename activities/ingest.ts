@@ -5,7 +5,10 @@ import type { Tasks } from '../contracts/schemas/tasks.js';
 import { commitDerived, type DerivedWeek } from '../feature-store/derived.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
 import { commitParsed, findIngested } from '../feature-store/ingest/commit-parsed.js';
-import { listSources } from '../feature-store/sources/list-sources.js';
+import { statsFaults } from '../feature-store/ingest/day-stats.js';
+import { requireFewRejected } from '../feature-store/ingest/rejected-limit.js';
+import { readMapping } from '../feature-store/sources/flow-mapping.js';
+import { listSources, type SourceFile } from '../feature-store/sources/list-sources.js';
 import { staleWeeks } from '../feature-store/stale-weeks.js';
 import { FLOWS, tableFolder } from '../feature-store/tables.js';
 import type { TaskCodes } from './checked.js';
@@ -43,37 +46,41 @@ export function ingestTasks({ layout, compute }: ActivityDependencies) {
   return {
     noop: async ({ value }) => ({ value }),
 
-    listSources: async ({ inputs }) => {
+    listSources: async ({ inputs, mapping: file }) => {
+      const mapping = file === '' ? undefined : await readMapping(file);
       const { flows, ignored, faults } = await cancellable('reading headers', () =>
-        listSources(inputs),
+        listSources(inputs, mapping),
       );
       return {
-        files: flows.map((file) => ({ ...file, name: basename(file.path) })),
+        mapping: mapping ?? null,
+        files: flows.map((file) => ({
+          ...file,
+          unknownColumns: [...file.unknownColumns],
+          name: basename(file.path),
+        })),
         ignored: [...ignored],
         faults: [...faults],
       };
     },
 
     /** A file goes in whole or not at all; a file that cannot be read is a fault of the data, not of the run. */
-    parseFlows: async ({ file }): Promise<ParsedFile> => {
+    parseFlows: async ({ file, mapping, maxRejected }): Promise<ParsedFile> => {
       const known = await findIngested(tablesRoot, file);
-      if (known !== undefined) {
-        const { faults, ...rows } = known;
-        const flows = await flowsVersion(tablesRoot);
-        return { ...rows, file: file.path, faults: [...faults], flows };
-      }
+      if (known !== undefined) return parsedFile(file, known, await flowsVersion(tablesRoot));
       try {
-        return await compute('parseFlows', { source: file }, async ({ output: parsed }) => {
-          const { version } = await commitParsed({ tablesRoot, parsed, info: { task: taskKey() } });
-          return {
-            file: file.path,
-            rowsRead: parsed.rowsRead,
-            rowsStored: parsed.rowsStored,
-            rowsRejected: parsed.rowsRejected,
-            faults: [...parsed.faults],
-            flows: { table: FLOWS.name, version },
-          };
-        });
+        return await compute(
+          'parseFlows',
+          { source: file, ...(mapping && { mapping }) },
+          async ({ output: parsed }) => {
+            requireFewRejected(parsed, maxRejected);
+            const { version } = await commitParsed({
+              tablesRoot,
+              parsed,
+              info: { task: taskKey() },
+            });
+            return parsedFile(file, parsed, { table: FLOWS.name, version });
+          },
+        );
       } catch (error) {
         if (!(error instanceof PipelineError) || !error.code.startsWith('FLOW_')) throw error;
         const nothing = { rowsRead: 0, rowsStored: 0, rowsRejected: 0, flows: null };
@@ -114,6 +121,16 @@ function labelOf(weeks: readonly string[]): string {
   return weeks.length === 1
     ? weeks.join()
     : `${weeks[0]} .. ${weeks.at(-1)} (${weeks.length} weeks)`;
+}
+
+async function parsedFile(
+  { path: file }: SourceFile,
+  summary: NonNullable<Awaited<ReturnType<typeof findIngested>>>,
+  flows: ParsedFile['flows'],
+): Promise<ParsedFile> {
+  const { rowsRead, rowsStored, rowsRejected, faults } = summary;
+  const differing = await statsFaults(file, summary);
+  return { file, rowsRead, rowsStored, rowsRejected, faults: [...differing, ...faults], flows };
 }
 
 async function flowsVersion(tablesRoot: string): Promise<ParsedFile['flows']> {

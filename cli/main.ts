@@ -14,6 +14,7 @@ import { lineageCommand } from './commands/lineage.js';
 import { modelsCommand } from './commands/models.js';
 import { payloadsCommand } from './commands/payloads.js';
 import { queryCommand } from './commands/query.js';
+import { rejectedCommand } from './commands/rejected.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
 import { upCommand } from './commands/up.js';
@@ -40,6 +41,7 @@ for (const command of [
   ingestCommand(),
   queryCommand(),
   featuresCommand(),
+  rejectedCommand(),
   modelsCommand(),
   lineageCommand(),
   payloadsCommand(),

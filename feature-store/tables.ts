@@ -45,6 +45,7 @@ export const FLOWS_REJECTED: TableSchema = {
     { name: 'source_column', type: 'string' },
     { name: 'reason', type: 'string' },
     { name: 'raw', type: 'string' },
+    { name: 'value', type: 'string' },
   ],
   partitionColumns: ['iso_year', 'iso_week'],
   statsColumns: ['source_row'],

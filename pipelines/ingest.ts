@@ -3,18 +3,30 @@ import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag, type DagBuilder } from '../dag/declare.js';
 import { param } from '../dag/param.js';
 import { text, type Bindable } from '../dag/reference.js';
+import { mappingParam, maxRejectedParam } from './params.js';
 
 const act = activities<Tasks>();
 
 /** The tasks of an ingest: parse (Job A), sums (Job B), features (Job C). `derived` ends last. */
-export function ingestFlows(d: DagBuilder<object>, inputs: Bindable<string[]>) {
+export function ingestFlows(
+  d: DagBuilder<object>,
+  {
+    inputs,
+    mapping,
+    maxRejected,
+  }: {
+    inputs: Bindable<string[]>;
+    mapping: Bindable<string>;
+    maxRejected: Bindable<string>;
+  },
+) {
   const sources = d.task('list_sources', act.listSources, {
-    input: { inputs },
+    input: { inputs, mapping },
     summary: 'look for flow files',
   });
   const parsed = d.map('parse', act.parseFlows, {
     over: sources.files,
-    input: (file) => ({ file }),
+    input: (file) => ({ file, mapping: sources.mapping, maxRejected }),
     summary: (file) => text`parse ${file.name}`,
     width: 4,
   });
@@ -49,10 +61,12 @@ export const ingest = dag(
         description: 'Flow files, and folders of them',
         items: { type: 'string' },
       }),
+      mapping: mappingParam,
+      maxRejected: maxRejectedParam,
     },
   },
   (d) => {
-    const { sources, parsed } = ingestFlows(d, d.params.inputs);
+    const { sources, parsed } = ingestFlows(d, d.params);
     return { sources, parsed };
   },
 );

@@ -1,8 +1,14 @@
 /** Parameters that several DAGs have: values with a schema, given by whoever starts a run. */
 import { z } from 'zod';
 import type { JsonObject } from '../contracts/json.js';
-import { preset, split, type Preset, type Split } from '../contracts/schemas/values.js';
-import { required, type Param } from '../dag/param.js';
+import {
+  preset,
+  rejectedLimit,
+  split,
+  type Preset,
+  type Split,
+} from '../contracts/schemas/values.js';
+import { param, required, type Param } from '../dag/param.js';
 
 /** Training settings. `up` hands over its preset file as the installation's default. */
 export const presetParam: Param<Preset> = required(
@@ -13,6 +19,17 @@ export const presetParam: Param<Preset> = required(
 export const splitParam: Param<Split> = required(
   schemaOf(split, 'What each part of the data is used for'),
 );
+
+/** How the files of another exporter are read. */
+export const mappingParam: Param<string> = param('', {
+  description: 'Mapping file for flows of another exporter, absolute; empty for flow files',
+});
+
+/** With more rejected rows than this a file is not stored, and the run fails. */
+export const maxRejectedParam: Param<string> = param('100%', {
+  description: 'Rejected rows that a file may have: a number, or a share such as 1%',
+  pattern: String(z.toJSONSchema(rejectedLimit).pattern),
+});
 
 function schemaOf(schema: z.ZodType, description: string): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });

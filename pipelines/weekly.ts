@@ -5,7 +5,7 @@ import { param } from '../dag/param.js';
 import { present, text } from '../dag/reference.js';
 import { ingestFlows } from './ingest.js';
 import { monitor } from './monitor.js';
-import { presetParam } from './params.js';
+import { mappingParam, maxRejectedParam, presetParam } from './params.js';
 import { train } from './train.js';
 
 const act = activities<Tasks>();
@@ -20,11 +20,13 @@ export const weekly = dag(
     params: {
       input: param('', { description: 'Folder of raw flow files' }),
       preset: presetParam,
+      mapping: mappingParam,
+      maxRejected: maxRejectedParam,
     },
   },
   (d) => {
-    const { input, preset } = d.params;
-    const { sources, parsed, derived } = ingestFlows(d, [input]);
+    const { input, preset, mapping, maxRejected } = d.params;
+    const { sources, parsed, derived } = ingestFlows(d, { inputs: [input], mapping, maxRejected });
     const planned = d.task('plan_split', act.planSplit, {
       input: { preset },
       after: derived,

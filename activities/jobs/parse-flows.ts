@@ -1,18 +1,22 @@
 /** Job A in a child: one raw file becomes staged rows of `flows` and `flows_rejected`. */
 import { FeatureDb } from '../../feature-store/duckdb.js';
-import { parseFlows, type ParsedSource } from '../../feature-store/ingest/parse-flows.js';
-import type { SourceFile } from '../../feature-store/sources/list-sources.js';
+import {
+  parseFlows,
+  type ParsedSource,
+  type ParseRequest,
+} from '../../feature-store/ingest/parse-flows.js';
 import type { JobContext } from './index.js';
 
 /** Stages the rows of one source; the caller commits them. */
 export async function parseFlowsJob(
-  { source }: { source: SourceFile },
+  { source, mapping }: Pick<ParseRequest, 'source' | 'mapping'>,
   { stagingDir, threads, progress }: JobContext,
 ): Promise<ParsedSource> {
   const db = await FeatureDb.open({ threads, tempDirectory: `${stagingDir}/spill` });
   try {
     return await parseFlows({
       source,
+      ...(mapping && { mapping }),
       stagingDir,
       db,
       onProgress: (rows) => progress(`${rows} rows of ${source.path}`),

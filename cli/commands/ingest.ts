@@ -2,14 +2,22 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { dagRunId } from '../../contracts/engine.js';
-import { describeFault, type Fault } from '../../contracts/errors.js';
+import { describeFault, PipelineError, type Fault } from '../../contracts/errors.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
+import { rejectedLimit } from '../../contracts/schemas/values.js';
 import { hashJson } from '../../dag/plan-hash.js';
+import { readMapping } from '../../feature-store/sources/flow-mapping.js';
 import { currentHome, withTemporal } from '../home.js';
 import { printJson, say } from '../output.js';
 import { followRun, runFailed, startOrJoin } from '../run-client.js';
 
 type Parsed = Tasks['parseFlows']['output'];
+
+interface IngestOptions {
+  readonly mapping?: string;
+  readonly maxRejected: string;
+  readonly json: boolean;
+}
 
 /** Output of the `ingest` DAG. */
 interface Ingested {
@@ -24,12 +32,24 @@ export function ingestCommand(): Command {
       'ingest flow files (.csv, .csv.gz, .csv.xz); a file that is there already changes nothing',
     )
     .argument('<path...>', 'files, or folders to any depth')
+    .option('--mapping <file>', 'the files are of another exporter, read as this mapping says')
+    .option(
+      '--max-rejected <limit>',
+      'refuse a file with more rejected rows: a number, or a share such as 1%',
+      '100%',
+    )
     .option('--json', 'as JSON', false)
-    .action(async (paths: string[], { json }: { json: boolean }) => {
-      const inputs = paths.map((path) => resolve(path)).sort();
-      const id = dagRunId('ingest', hashJson(inputs).slice(0, 12));
+    .action(async (paths: string[], { mapping, maxRejected, json }: IngestOptions) => {
+      requireLimit(maxRejected);
+      if (mapping !== undefined) await readMapping(resolve(mapping)); // told before a run starts
+      const params = {
+        inputs: paths.map((path) => resolve(path)).sort(),
+        mapping: mapping === undefined ? '' : resolve(mapping),
+        maxRejected,
+      };
+      const id = dagRunId('ingest', hashJson(params).slice(0, 12));
       const { sources, parsed } = await withTemporal(currentHome(), async (client) => {
-        const handle = await startOrJoin(client, 'ingest', id, say, { params: { inputs } });
+        const handle = await startOrJoin(client, 'ingest', id, say, { params });
         const state = await followRun(handle, { say, signal: new AbortController().signal });
         if (state !== 'success') throw runFailed(id, state);
         return (await handle.result()) as Ingested; // output of the DAG
@@ -41,6 +61,7 @@ export function ingestCommand(): Command {
       const document = {
         files,
         ignored: sources.ignored,
+        unknownColumns: unknownColumns(sources.files),
         errors,
         rowsRead: sum('rowsRead'),
         rowsStored: sum('rowsStored'),
@@ -50,6 +71,8 @@ export function ingestCommand(): Command {
       if (json) printJson(document);
       else {
         for (const fault of errors) say(describeFault(fault));
+        for (const { name, files: count } of document.unknownColumns)
+          say(`column ${name} is in no table: left out of ${count} file${count === 1 ? '' : 's'}`);
         const { rowsRead, rowsStored, rowsRejected } = document;
         process.stdout.write(
           `${files.length} files, ${rowsRead} rows read, ${rowsStored} stored, ${rowsRejected} rejected\n`,
@@ -57,6 +80,24 @@ export function ingestCommand(): Command {
       }
       process.exitCode = errors.length === 0 ? 0 : 1;
     });
+}
+
+function requireLimit(text: string): void {
+  if (rejectedLimit.safeParse(text).success) return;
+  throw new PipelineError({
+    code: 'CLI_USAGE',
+    found: `--max-rejected ${text}`,
+    expected: 'a number of rows or a share, such as 100 or 1%',
+    fix: 'correct the value',
+  });
+}
+
+/** Each column that no table has, and how many files have it. */
+function unknownColumns(files: Ingested['sources']['files']): { name: string; files: number }[] {
+  const counts = new Map<string, number>();
+  for (const name of files.flatMap((file) => file.unknownColumns))
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => ({ name, files: count }));
 }
 
 /** The table after the last of the files: each file that stored rows made a version of its own. */

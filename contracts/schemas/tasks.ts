@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import type { Queue } from '../queues.js';
+import { flowMapping } from './mapping.js';
 import {
   driftScore,
   fault,
@@ -12,6 +13,7 @@ import {
   modelSpec,
   modelVersion,
   preset,
+  rejectedLimit,
   score,
   selection,
   sourceFile,
@@ -42,6 +44,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 const nothing = z.object({});
 const weeks = z.object({ weeks: z.array(isoWeek), label: z.string() });
 const listedSources = z.object({
+  /** How their files are read; null for flow files. */
+  mapping: flowMapping.nullable(),
   files: z.array(sourceFile),
   ignored: z.array(z.object({ file: z.string(), reason: z.string() })),
   faults: z.array(fault),
@@ -62,8 +66,18 @@ export const taskContracts = {
   /** Does nothing; for benches and drills. */
   noop: task('control', MINUTE_MS, z.object({ value: z.int() }), z.object({ value: z.int() })),
 
-  listSources: task('io', HOUR_MS, z.object({ inputs: z.array(z.string()) }), listedSources),
-  parseFlows: task('cpu', 6 * HOUR_MS, z.object({ file: sourceFile }), parsedFile),
+  listSources: task(
+    'io',
+    HOUR_MS,
+    z.object({ inputs: z.array(z.string()), mapping: z.string() }),
+    listedSources,
+  ),
+  parseFlows: task(
+    'cpu',
+    6 * HOUR_MS,
+    z.object({ file: sourceFile, mapping: flowMapping.nullable(), maxRejected: rejectedLimit }),
+    parsedFile,
+  ),
   /** Weeks whose derived tables do not match the flows, in batches of a bounded number of rows. */
   findStaleWeeks: task('io', HOUR_MS, nothing, z.object({ batches: z.array(weeks) })),
   aggregateTraffic: task(

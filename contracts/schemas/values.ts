@@ -22,7 +22,13 @@ export const sourceFile = z.object({
   bytes: z.int(),
   compression: z.enum(['none', 'gz', 'xz']),
   sha256: z.string().length(64),
+  unknownColumns: z.array(z.string()),
 });
+
+/** How many rejected rows a file may have: a number, or a share of its rows. */
+export const rejectedLimit = z
+  .string()
+  .regex(/^\d+(\.\d+%|%)?$/, 'a number of rows or a share, such as 1%');
 
 /** One version of a table, as a run pins it. */
 export const tableVersion = z.object({ table: z.string(), version: z.int() });

@@ -81,7 +81,13 @@ export async function commitTable(request: CommitRequest): Promise<CommitResult>
     return { version: snapshot.version, kind: 'already' };
   }
   const replaced = [...(base?.files.values() ?? [])].filter(request.removes ?? (() => false));
-  const withdrawMoved = () => storage.remove(adds.map(({ relativePath }) => relativePath));
+  // another attempt with the same staged files may have committed them
+  const withdrawMoved = () =>
+    storage.remove(
+      adds
+        .map(({ relativePath }) => relativePath)
+        .filter((path) => snapshot?.files.has(toLogPath(path)) !== true),
+    );
   const txnId = randomUUID();
   await moveStagedFiles(table, adds);
   try {

@@ -13,7 +13,7 @@ import { countRows, readSnapshot, type LiveFile, type Snapshot } from '../delta/
 import { FeatureDb } from '../duckdb.js';
 import type { SourceFile } from '../sources/list-sources.js';
 import { FLOWS, FLOWS_REJECTED, tableFolder } from '../tables.js';
-import type { ParsedSource } from './parse-flows.js';
+import { countByApp, type ParsedSource } from './parse-flows.js';
 import { firstRowFaults } from './row-faults.js';
 
 /**
@@ -24,18 +24,23 @@ import { firstRowFaults } from './row-faults.js';
 export async function findIngested(
   tablesRoot: string,
   source: Pick<SourceFile, 'path' | 'sha256'>,
-): Promise<Pick<ParsedSource, 'rowsRead' | 'rowsStored' | 'rowsRejected' | 'faults'> | undefined> {
+): Promise<
+  | Pick<ParsedSource, 'rowsRead' | 'rowsStored' | 'rowsRejected' | 'rowsByApp' | 'faults'>
+  | undefined
+> {
   const { path: file, sha256 } = source;
   const flows = await readSnapshot(tableFolder(tablesRoot, FLOWS.name));
   if (!isPresent(flows, sha256)) return undefined;
   const rejected = await readSnapshot(tableFolder(tablesRoot, FLOWS_REJECTED.name));
   const ofContent = ({ tags }: LiveFile): boolean => tags['source_sha'] === sha256;
-  const rowsStored = countRows(liveFiles(flows).filter(ofContent));
+  const stored = liveFiles(flows).filter(ofContent);
+  const rowsStored = countRows(stored);
   const rowsRejected = countRows(liveFiles(rejected).filter(ofContent));
   return {
     rowsRead: rowsStored + rowsRejected,
     rowsStored,
     rowsRejected,
+    rowsByApp: countByApp(stored),
     faults:
       rejected === undefined || rowsRejected === 0
         ? []

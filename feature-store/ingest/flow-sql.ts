@@ -6,7 +6,9 @@
  */
 import { quote, quoteName } from '../duckdb.js';
 import { duckdbType } from '../delta/schema.js';
-import { RAW_COLUMNS, type RawColumn } from '../sources/flow-columns.js';
+import { RAW_COLUMNS, type FlowHeader, type RawColumn } from '../sources/flow-columns.js';
+import { isMapped, mappedRows } from './mapping-sql.js';
+import { MAX_VALUE_CHARACTERS } from './row-scanner.js';
 import { PPI_COLUMNS, PPI_LENGTH } from '../tables.js';
 
 /** A condition that a good row meets. */
@@ -17,11 +19,12 @@ export interface RowCheck {
   readonly holds: string;
 }
 
-/** A segment as text: the row number, then the columns of the file as `c0`, `c1`, …; nothing is guessed. */
-function readSegment(segment: string, columnCount: number): string {
-  const columns = Array.from({ length: columnCount }, (_, index) => `'c${index}': 'VARCHAR'`);
-  return `read_csv(${quote(segment)}, auto_detect = false, header = false, delim = ',', quote = '"',
+/** A segment as text: the row number, then the columns as `textOf` names them; nothing is guessed. */
+function readSegment(segment: string, { names, mapping }: FlowHeader): string {
+  const columns = names.map((_, index) => `'c${index}': 'VARCHAR'`);
+  const rows = `read_csv(${quote(segment)}, auto_detect = false, header = false, delim = ',', quote = '"',
     escape = '"', new_line = '\\n', strict_mode = true, columns = {'source_row': 'BIGINT', ${columns.join(', ')}})`;
+  return mapping === undefined ? rows : mappedRows(rows, names, mapping);
 }
 
 /** The rows of a segment as whole lines, with their number: `source_row`, `raw`. */
@@ -33,18 +36,24 @@ export function readSegmentLines(segment: string): string {
       new_line = '\\n', columns = {'line': 'VARCHAR'}))`;
 }
 
+/** For each row of a segment the text that each of `rowChecks` looks at: `source_row`, `text`. */
+export function checkedTexts(segment: string, header: FlowHeader): string {
+  const texts = RAW_COLUMNS.flatMap((column) => {
+    const text = `left(coalesce(${textOf(column, header, 'v')}, ''), ${MAX_VALUE_CHARACTERS})`;
+    return checksOf(column).map(() => text);
+  });
+  return `(SELECT source_row, [${texts.join(', ')}] AS text FROM ${readSegment(segment, header)})`;
+}
+
 /**
  * Typed columns of a segment: the stored names, lists still as long as they were, and `ok`.
  *
- * @param fileColumns for each column of the file, which raw column it is
+ * @param header of the file
  */
-export function typedSelect(
-  segment: string,
-  fileColumns: readonly (RawColumn | undefined)[],
-): string {
+export function typedSelect(segment: string, header: FlowHeader): string {
   const present = RAW_COLUMNS.map((column) => ({
     column,
-    text: textOf(fileColumns.indexOf(column)),
+    text: textOf(column, header),
   }));
   const typed = present.map(
     ({ column, text }) => `${typedExpression(column, text)} AS ${stored(column)}`,
@@ -53,7 +62,7 @@ export function typedSelect(
     .map(({ holds }) => `coalesce(${holds}, false)`)
     .join(' AND ');
   return `SELECT *, ${ok} AS ok FROM (SELECT source_row, ${typed.join(', ')}
-    FROM ${readSegment(segment, fileColumns.length)})`;
+    FROM ${readSegment(segment, header)})`;
 }
 
 /** Every check, in the order of the columns: the first that fails is the reason. */
@@ -74,7 +83,15 @@ function stored(column: RawColumn): string {
   return quoteName(column.name.toLowerCase());
 }
 
-function textOf(index: number): string {
+/** The text of a column, or what is shown of it, in the rows of `readSegment`. */
+function textOf(
+  column: RawColumn,
+  { columns, mapping }: FlowHeader,
+  kind: 't' | 'v' = 't',
+): string {
+  if (mapping !== undefined)
+    return isMapped(column, mapping) ? `${kind}${RAW_COLUMNS.indexOf(column)}` : 'NULL::VARCHAR';
+  const index = columns.indexOf(column);
   return index < 0 ? 'NULL::VARCHAR' : `c${index}`;
 }
 
@@ -122,7 +139,7 @@ function checksOf(column: RawColumn): RowCheck[] {
       if (column.name === 'ID') return [];
       return [check(`${name} IS NOT NULL`, 'not a count'), ...atMost];
     case 'flag':
-      return [check(`${name} IS NOT NULL`, 'not 0, 1, true or false')];
+      return [check(`${name} BETWEEN 0 AND 1`, 'not 0, 1, true or false')];
     case 'decimal':
       return [check(`${name} >= 0`, 'not a number of seconds'), ...atMost];
     case 'time':
@@ -143,7 +160,7 @@ const TIME_PATTERN = '\\d{4}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?
 
 // list order in the files: inter-packet times, directions, sizes, push flags (missing in QUIC)
 const PPI_CHECKS: readonly (readonly [holds: string, reason: string])[] = [
-  ['len(ppi) IN (3, 4)', 'not JSON of 3 or 4 lists'],
+  ['len(ppi) IN (3, 4)', 'not JSON of 3 or 4 lists of whole numbers'],
   [`len(ppi[1]) BETWEEN 1 AND ${PPI_LENGTH}`, `not 1 to ${PPI_LENGTH} packets`],
   [
     'len(ppi[2]) = len(ppi[1]) AND len(ppi[3]) = len(ppi[1]) AND (len(ppi) = 3 OR len(ppi[4]) = len(ppi[1]))',

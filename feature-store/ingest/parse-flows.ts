@@ -8,20 +8,26 @@
 import { mkdir, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
+import type { FlowMapping } from '../../contracts/schemas/mapping.js';
 import type { StagedFile } from '../delta/commit.js';
+import type { LiveFile } from '../delta/snapshot.js';
 import { stageFiles } from '../delta/stage.js';
 import { quote, type FeatureDb, type Session } from '../duckdb.js';
+import { fileHash } from '../sources/checksum.js';
 import { firstLines, readUnpacked } from '../sources/decompress.js';
 import { parseHeader, type FlowHeader } from '../sources/flow-columns.js';
+import { mappedHeader, sourceIdentity } from '../sources/flow-mapping.js';
 import { headerFault, type SourceFile } from '../sources/list-sources.js';
 import { FLOWS, FLOWS_REJECTED, isoWeekText } from '../tables.js';
-import { paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
+import { checkedTexts, paddedPpi, readSegmentLines, rowChecks, typedSelect } from './flow-sql.js';
 import { firstRowFaults } from './row-faults.js';
 import { RowScanner, type RejectedRow } from './row-scanner.js';
 
 /** One file to parse, and where its rows go. */
 export interface ParseRequest {
   readonly source: SourceFile;
+  /** How the file is read when it is another exporter's. */
+  readonly mapping?: FlowMapping;
   /** Absolute folder for this file alone; best on the disk of the tables. */
   readonly stagingDir: string;
   readonly db: FeatureDb;
@@ -40,8 +46,8 @@ export interface ParsedSource {
   readonly rowsRejected: number;
   /** The first 20 rejected rows; `rowsRejected` counts them all. */
   readonly faults: readonly Fault[];
-  /** Columns of the file that no table has. */
-  readonly unknownColumns: readonly string[];
+  /** Stored rows of each application. */
+  readonly rowsByApp: Readonly<Record<string, number>>;
   readonly staged: readonly StagedFile[];
   readonly stagedRejected: readonly StagedFile[];
   /** ISO weeks of the stored rows, ascending. */
@@ -51,12 +57,13 @@ export interface ParsedSource {
 /**
  * Parses one flow file into the staging folder.
  *
- * @throws PipelineError FLOW_FILE_TRUNCATED, FLOW_FILE_DAMAGED, FLOW_HEADER_INVALID: then nothing of the file is used
+ * @throws PipelineError FLOW_FILE_TRUNCATED, FLOW_FILE_DAMAGED, FLOW_FILE_CHANGED, FLOW_HEADER_INVALID: then nothing
+ *   of the file is used
  */
 export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
   const { source, stagingDir, db } = request;
   const [line = ''] = await firstLines(source.path, source.compression, 1);
-  const header = parseHeader(line);
+  const header = request.mapping ? mappedHeader(line, request.mapping) : parseHeader(line);
   const fault = headerFault(source.path, header);
   if (fault) throw new PipelineError(fault);
   const scratch = path.join(stagingDir, 'segments');
@@ -65,11 +72,26 @@ export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
     return await db.session(async (session) => {
       await session.run(REJECTED_TABLE);
       const rowsRead = await loadSegments(request, session, header, scratch);
+      await requireUnchanged(request);
       return await stageParsed(request, session, header, rowsRead);
     });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Rows are filed under the hash that the file had when it was listed. */
+async function requireUnchanged({ source, mapping }: ParseRequest): Promise<void> {
+  const { path: file, sha256 } = source;
+  const found = sourceIdentity(await fileHash(file, 'sha256'), mapping);
+  if (found === sha256) return;
+  throw new PipelineError({
+    code: 'FLOW_FILE_CHANGED',
+    file,
+    found: `the SHA-256 ${found}`,
+    expected: `${sha256}, as when it was listed`,
+    fix: 'ingest it again once it is written to its end',
+  });
 }
 
 async function loadSegments(
@@ -112,17 +134,17 @@ async function loadSegments(
 }
 
 async function insertSegment(session: Session, header: FlowHeader, segment: string): Promise<void> {
-  const select = typedSelect(segment, header.columns);
+  const select = typedSelect(segment, header);
   const exists = await session.rows(`FROM duckdb_tables() WHERE table_name = 'parsed'`);
   await session.run(
     exists.length === 0 ? `CREATE TEMP TABLE parsed AS ${select}` : `INSERT INTO parsed ${select}`,
   );
   const [bad] = await session.rows<{ n: number }>(`SELECT count(*) AS n FROM parsed WHERE NOT ok`);
-  if ((bad?.n ?? 0) > 0) await rejectBadRows(session, segment);
+  if ((bad?.n ?? 0) > 0) await rejectBadRows(session, header, segment);
   await rm(segment);
 }
 
-async function rejectBadRows(session: Session, segment: string): Promise<void> {
+async function rejectBadRows(session: Session, header: FlowHeader, segment: string): Promise<void> {
   const checks = rowChecks();
   const reason = checks
     .map(({ holds }, index) => `WHEN NOT coalesce(${holds}, false) THEN ${index + 1}`)
@@ -131,9 +153,10 @@ async function rejectBadRows(session: Session, segment: string): Promise<void> {
   const reasons = checks.map((check) => quote(check.reason)).join(', ');
   await session.run(`
     INSERT INTO rejected
-      SELECT source_row, [${columns}][failed], [${reasons}][failed], raw
+      SELECT source_row, [${columns}][failed], [${reasons}][failed], raw, text[failed]
       FROM (SELECT source_row, CASE ${reason} END AS failed FROM parsed WHERE NOT ok)
-      JOIN ${readSegmentLines(segment)} USING (source_row);
+      JOIN ${readSegmentLines(segment)} USING (source_row)
+      JOIN ${checkedTexts(segment, header)} USING (source_row);
     DELETE FROM parsed WHERE NOT ok`);
 }
 
@@ -147,7 +170,7 @@ async function insertRejected(
   await session.run(
     `INSERT INTO rejected SELECT * FROM read_json(${quote(scratchFile)}, format = 'newline_delimited',
       maximum_object_size = 33554432,
-      columns = {'sourceRow': 'BIGINT', 'column': 'VARCHAR', 'reason': 'VARCHAR', 'raw': 'VARCHAR'})`,
+      columns = {'sourceRow': 'BIGINT', 'column': 'VARCHAR', 'reason': 'VARCHAR', 'raw': 'VARCHAR', 'value': 'VARCHAR'})`,
   );
 }
 
@@ -181,7 +204,7 @@ async function stageParsed(
     session,
     schema: FLOWS_REJECTED,
     select: `SELECT ${fileWeek.iso_year} AS iso_year, ${fileWeek.iso_week} AS iso_week, ${origin},
-      source_column, reason, raw FROM rejected`,
+      source_column, reason, raw, value FROM rejected`,
     orderBy: 'source_row',
     stagingDir,
     tags,
@@ -193,11 +216,25 @@ async function stageParsed(
     rowsStored,
     rowsRejected: rowsRead - rowsStored,
     faults: await firstRowFaults(session, 'FROM rejected', source.path),
-    unknownColumns: header.unknown,
+    rowsByApp: countByApp(
+      staged.map(({ partitionValues, stats }) => ({ partitionValues, rows: stats.numRecords })),
+    ),
     staged,
     stagedRejected,
     weeks,
   };
+}
+
+/** Rows of each application, of files of `flows`. */
+export function countByApp(
+  files: readonly Pick<LiveFile, 'partitionValues' | 'rows'>[],
+): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { partitionValues, rows } of files) {
+    const app = String(partitionValues['app']);
+    counts[app] = (counts[app] ?? 0) + rows;
+  }
+  return counts;
 }
 
 function weekOf(file: StagedFile): string {
@@ -280,10 +317,11 @@ class SegmentWriter {
       this.#file = path.join(this.#folder, `segment-${this.#count++}.csv`);
       this.#handle = await open(this.#file, 'w');
     }
-    await this.#handle.writev(blocks);
+    // `writev` may write less than it is given, on a full disk without an error
+    for (const block of blocks) await this.#handle.appendFile(block);
   }
 }
 
 const REJECTED_TABLE = `CREATE TEMP TABLE rejected
-  (source_row BIGINT, source_column VARCHAR, reason VARCHAR, raw VARCHAR)`;
+  (source_row BIGINT, source_column VARCHAR, reason VARCHAR, raw VARCHAR, value VARCHAR)`;
 const MAX_HELD_REJECTS = 10_000;

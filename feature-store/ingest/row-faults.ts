@@ -4,18 +4,19 @@ import type { Session } from '../duckdb.js';
 import { RAW_COLUMNS, type RawColumn } from '../sources/flow-columns.js';
 
 /**
- * The first 20 rejected rows of one file, by row.
+ * The first rejected rows of one file, by row.
  *
- * @param rejected a SELECT or FROM with `source_row`, `source_column` and `reason`
+ * @param rejected a SELECT or FROM with `source_row`, `source_column`, `reason`, and `value` where the table has it
  * @param file the file that the faults name, absolute
  */
 export async function firstRowFaults(
   session: Session,
   rejected: string,
   file: string,
+  count = 20,
 ): Promise<Fault[]> {
   const rows = await session.rows<RejectedRecord>(
-    `SELECT source_row, source_column, reason FROM (${rejected}) ORDER BY source_row LIMIT ${MAX_FAULTS}`,
+    `SELECT * FROM (${rejected}) ORDER BY source_row LIMIT ${count}`,
   );
   return rows.map((row) => faultOf(file, row));
 }
@@ -24,6 +25,8 @@ interface RejectedRecord {
   readonly source_row: number;
   readonly source_column: string | null;
   readonly reason: string;
+  /** Absent in tables of 0.4.0. */
+  readonly value?: string | null;
 }
 
 function faultOf(file: string, row: RejectedRecord): Fault {
@@ -33,13 +36,16 @@ function faultOf(file: string, row: RejectedRecord): Fault {
     file,
     row: row.source_row,
     ...(row.source_column !== null && { column: row.source_column }),
-    found: row.reason,
+    found:
+      typeof row.value === 'string' ? `${JSON.stringify(row.value)}: ${row.reason}` : row.reason,
     ...(column !== undefined && { expected: expectedOf(column) }),
     fix: 'mend the row or leave it: it is kept in the table flows_rejected with its text',
   };
 }
 
-function expectedOf({ kind, max }: RawColumn): string {
+function expectedOf({ name, kind, max }: RawColumn): string {
+  if (name === 'APP') return 'a name of 1 to 240 bytes, percent-encoded';
+  if (name === 'CATEGORY') return 'a name';
   return max === undefined ? EXPECTED_OF_KIND[kind] : `${EXPECTED_OF_KIND[kind]}, at most ${max}`;
 }
 
@@ -52,5 +58,3 @@ const EXPECTED_OF_KIND = {
   ppi: 'a JSON list of packet times, directions, sizes (and push flags), each PPI_LEN long',
   histogram: 'a JSON list of 8 counts',
 } as const;
-
-const MAX_FAULTS = 20;

@@ -14,6 +14,8 @@ export interface RejectedRow {
   readonly sourceRow: number;
   /** Column of the header; null when the row as a whole is at fault. */
   readonly column: string | null;
+  /** The start of the column's text, without quotes; null when the row as a whole is at fault. */
+  readonly value: string | null;
   readonly reason: string;
   /** The row as it stands in the file, cut at 64 KiB. */
   readonly raw: string;
@@ -88,7 +90,7 @@ export class RowScanner {
     const line = buffer.subarray(start, end);
     if (line.length > MAX_ROW_BYTES) return this.#tooLong(line);
     this.#rows += 1;
-    if (!allUtf8 && !isUtf8(line)) return this.#reject(line, null, 'bytes that are not UTF-8');
+    if (!allUtf8 && !isUtf8(line)) return this.#reject(line, 'bytes that are not UTF-8');
     this.#check(line);
   }
 
@@ -103,13 +105,14 @@ export class RowScanner {
       const byte = line[i] as number; // i is below the length
       if (byte === QUOTE) {
         if (!quoted && i === fieldStart) quoted = true;
-        else if (!quoted) return this.#reject(line, column, 'a quote inside an unquoted value');
+        else if (!quoted)
+          return this.#reject(line, 'a quote inside an unquoted value', column, fieldStart);
         else if (line[i + 1] === QUOTE) {
           if (allowed[table + QUOTE] === 0)
-            return this.#reject(line, column, 'a quote in the value');
+            return this.#reject(line, 'a quote in the value', column, fieldStart);
           i++;
         } else if (i + 1 === line.length || line[i + 1] === COMMA) quoted = false;
-        else return this.#reject(line, column, 'text after the closing quote');
+        else return this.#reject(line, 'text after the closing quote', column, fieldStart);
       } else if (byte === COMMA && !quoted) {
         column++;
         table += 256;
@@ -118,16 +121,16 @@ export class RowScanner {
       } else if (allowed[table + byte] === 0) {
         return this.#reject(
           line,
-          column,
           `the character ${JSON.stringify(String.fromCharCode(byte))}`,
+          column,
+          fieldStart,
         );
       }
     }
-    if (quoted) return this.#reject(line, column, 'a quote that is never closed');
+    if (quoted) return this.#reject(line, 'a quote that is never closed', column, fieldStart);
     if (column + 1 !== columns)
       return this.#reject(
         line,
-        null,
         `${column >= columns ? 'more than ' : ''}${column + (column >= columns ? 0 : 1)} values, expected ${columns}`,
       );
     this.#onRow(this.#rows, line);
@@ -135,17 +138,32 @@ export class RowScanner {
 
   #tooLong(line: Buffer): void {
     this.#rows += 1;
-    this.#reject(line, null, `a row of more than ${MAX_ROW_BYTES} bytes`);
+    this.#reject(line, `a row of more than ${MAX_ROW_BYTES} bytes`);
   }
 
-  #reject(line: Buffer, column: number | null, reason: string): void {
+  #reject(line: Buffer, reason: string, column?: number, fieldStart = 0): void {
+    const name = column === undefined ? undefined : this.#names[column];
     this.#onReject({
       sourceRow: this.#rows,
-      column: column === null ? null : (this.#names[column] ?? null),
+      column: name ?? null,
+      value: name === undefined ? null : fieldText(line, fieldStart),
       reason,
-      raw: line.subarray(0, MAX_RAW_BYTES).toString('utf8').replaceAll('\0', '\uFFFD'),
+      raw: textOf(line.subarray(0, MAX_RAW_BYTES)),
     });
   }
+}
+
+/** The field that starts here, however broken, without its quotes and cut. */
+function fieldText(line: Buffer, start: number): string {
+  const quoted = line[start] === QUOTE;
+  const end = line.indexOf(quoted ? '",' : ',', start + 1);
+  const field = line.subarray(quoted ? start + 1 : start, end < 0 ? line.length : end);
+  const text = textOf(field.subarray(0, 4 * MAX_VALUE_CHARACTERS)).slice(0, MAX_VALUE_CHARACTERS);
+  return end < 0 && quoted ? text.replace(/"$/, '') : text;
+}
+
+function textOf(bytes: Buffer): string {
+  return bytes.toString('utf8').replaceAll('\0', '\uFFFD');
 }
 
 function byteTable(allowed: (byte: number) => boolean): Uint8Array {
@@ -171,3 +189,5 @@ const QUOTE = 34;
 const COMMA = 44;
 const MAX_ROW_BYTES = 1 << 20;
 const MAX_RAW_BYTES = 1 << 16;
+/** How much of a value a rejected row tells. */
+export const MAX_VALUE_CHARACTERS = 200;

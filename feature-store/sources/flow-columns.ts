@@ -4,6 +4,7 @@
  *
  * A file may have them in any order; columns that are not listed are reported and left out.
  */
+import type { FlowMapping } from '../../contracts/schemas/mapping.js';
 import type { ColumnType } from '../delta/schema.js';
 
 /** What a value may consist of; decides its bytes, its parser and its range. */
@@ -73,15 +74,22 @@ export interface FlowHeader {
   readonly missing: readonly string[];
   readonly unknown: readonly string[];
   readonly repeated: readonly string[];
+  /** How the file is read when it is another exporter's. */
+  readonly mapping?: FlowMapping;
 }
 
-/** Reads a header line: quotes, a byte-order mark and letter case do not matter. */
-export function parseHeader(line: string): FlowHeader {
-  const names = line
+/** The names of a header line, without quotes and byte-order mark. */
+export function headerNames(line: string): string[] {
+  return line
     .replace(/^\uFEFF/, '')
     .trimEnd()
     .split(',')
     .map((name) => name.trim().replace(/^"(.*)"$/, '$1'));
+}
+
+/** Reads the header line of a flow file: letter case does not matter. */
+export function parseHeader(line: string): FlowHeader {
+  const names = headerNames(line);
   const columns = names.map((name) => BY_NAME.get(name.toUpperCase()));
   const found = columns.filter((column) => column !== undefined);
   return {

@@ -4,11 +4,12 @@
  * A flow file is known by its header, never by its name: the same folder holds statistics, service
  * maps and notes.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream, type Dirent, type Stats } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
+import type { FlowMapping } from '../../contracts/schemas/mapping.js';
+import { checksumFault, fileHash } from './checksum.js';
 import {
   detectCompression,
   firstLines,
@@ -16,6 +17,7 @@ import {
   unreadable,
   type Compression,
 } from './decompress.js';
+import { mappedHeader, sourceIdentity, usedColumnCount } from './flow-mapping.js';
 import { parseHeader, REQUIRED_COLUMN_COUNT } from './flow-columns.js';
 
 /** A flow file ready for ingest. */
@@ -24,8 +26,10 @@ export interface SourceFile {
   readonly path: string;
   readonly bytes: number;
   readonly compression: Compression;
-  /** SHA-256 of the file as it lies on disk, 64 hex digits. */
+  /** SHA-256 of the file as it lies on disk, and of the mapping it is read with; 64 hex digits. */
   readonly sha256: string;
+  /** Columns that no table has; they are left out. */
+  readonly unknownColumns: readonly string[];
 }
 
 /** What was found in the given paths. */
@@ -45,16 +49,21 @@ export interface SourceListing {
  * no file is ignored; of files with the same content the first by path is used.
  *
  * @param paths files or folders, links to them too; a file named here is looked at whatever its name
+ * @param mapping the exporter whose files are looked for
  * @throws PipelineError INPUT_NOT_FOUND when a path does not exist
  */
-export async function listSources(paths: readonly string[]): Promise<SourceListing> {
+export async function listSources(
+  paths: readonly string[],
+  mapping?: FlowMapping,
+): Promise<SourceListing> {
   const flows: SourceFile[] = [];
   const ignored: { file: string; reason: string }[] = [];
   const faults: Fault[] = [];
   const firstOf = new Map<string, string>();
   for (const entry of await expand(paths)) {
     const { file } = entry;
-    const verdict = entry.kind === 'file' ? await judge(file).catch(faultOf(file)) : entry.verdict;
+    const verdict =
+      entry.kind === 'file' ? await judge(file, mapping).catch(faultOf(file)) : entry.verdict;
     if ('code' in verdict) faults.push(verdict);
     else if ('reason' in verdict) ignored.push({ file, reason: verdict.reason });
     else {
@@ -177,7 +186,10 @@ function faultOf(file: string): (error: unknown) => Fault {
   };
 }
 
-async function judge(file: string): Promise<SourceFile | { reason: string } | Fault> {
+async function judge(
+  file: string,
+  mapping: FlowMapping | undefined,
+): Promise<SourceFile | { reason: string } | Fault> {
   const { size: bytes } = await stat(file);
   if (bytes === 0)
     return {
@@ -198,13 +210,23 @@ async function judge(file: string): Promise<SourceFile | { reason: string } | Fa
       fix: `name it ${path.basename(file, `.${promised}`)} if it is plain text, else download it again`,
     };
   const [line] = await firstLines(file, compression, 1);
-  const header = parseHeader(line ?? '');
-  if (header.missing.length > REQUIRED_COLUMN_COUNT / 2)
-    return { reason: 'its first line is not the header of a flow file' };
+  const header = mapping ? mappedHeader(line ?? '', mapping) : parseHeader(line ?? '');
+  const wanted = mapping ? usedColumnCount(mapping) : REQUIRED_COLUMN_COUNT;
+  if (header.missing.length > wanted / 2)
+    return { reason: `its first line is not the header of ${mapping?.name ?? 'a flow file'}` };
   const invalid = headerFault(file, header);
   if (invalid) return invalid;
   await requireComplete(file, compression, bytes);
-  return { path: file, bytes, compression, sha256: await sha256Of(file) };
+  const sha256 = await fileHash(file, 'sha256');
+  return (
+    (await checksumFault(file, sha256)) ?? {
+      path: file,
+      bytes,
+      compression,
+      sha256: sourceIdentity(sha256, mapping),
+      unknownColumns: header.unknown,
+    }
+  );
 }
 
 /** The fault of a header that lacks or repeats columns; undefined for a good one. */
@@ -223,7 +245,9 @@ export function headerFault(
     file,
     row: 0,
     found,
-    expected: 'each column of a CESNET-TLS-Year22 file once, in any order',
+    expected: header.mapping
+      ? `each column that the mapping ${header.mapping.name} names, once`
+      : 'each column of a CESNET-TLS-Year22 file once, in any order',
     fix: 'export the file with these columns; docs/data.md lists them',
   };
 }
@@ -254,12 +278,6 @@ async function requireComplete(
     expected: 'a complete .xz file',
     fix: 'copy or download the file again; `xz -t` tells whether it is whole',
   });
-}
-
-async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer); // no encoding is set
-  return hash.digest('hex');
 }
 
 /** The fields of a CSV row; quotes may hold commas. */

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { commitTable, type CommitRequest } from '../../feature-store/delta/commit.js';
+import {
+  commitTable,
+  type CommitRequest,
+  type StagedFile,
+} from '../../feature-store/delta/commit.js';
 import type { TableSchema } from '../../feature-store/delta/schema.js';
 import { readSnapshot, type LiveFile } from '../../feature-store/delta/snapshot.js';
 import { stageFiles } from '../../feature-store/delta/stage.js';
@@ -20,21 +24,22 @@ const inPart =
   ({ partitionValues }: LiveFile) =>
     partitionValues['part'] === part;
 
+function stage(home: StoreHome, row: { part: string; n: number }): Promise<StagedFile[]> {
+  return home.db.session((session) =>
+    stageFiles({
+      ...{ session, schema: SCHEMA, orderBy: 'n', stagingDir: home.staging() },
+      select: `SELECT '${row.part}' AS part, ${row.n} AS n`,
+    }),
+  );
+}
+
 /** A writer's commit of one row, or of none. */
 async function commit(
   home: StoreHome,
   row: { part: string; n: number } | undefined,
   more: Partial<CommitRequest> = {},
 ) {
-  const adds =
-    row === undefined
-      ? []
-      : await home.db.session((session) =>
-          stageFiles({
-            ...{ session, schema: SCHEMA, orderBy: 'n', stagingDir: home.staging() },
-            select: `SELECT '${row.part}' AS part, ${row.n} AS n`,
-          }),
-        );
+  const adds = row === undefined ? [] : await stage(home, row);
   return commitTable({ table: `${home.tablesRoot}/things`, schema: SCHEMA, adds, ...more });
 }
 
@@ -112,5 +117,15 @@ describe('two writers that read the same version', () => {
     await expect(compaction).rejects.toMatchObject({ code: 'DELTA_CONFLICT' });
     const { rows } = await queryTables({ ...home, sql: 'SELECT n FROM things' });
     expect(rows).toEqual([{ n: 2 }]);
+  });
+
+  test('two attempts at one commit leave it once, with its files', async () => {
+    const home = await aTable();
+    const adds = await stage(home, add);
+    const attempt = () => commit(home, undefined, { adds, txn: { appId: 'task', version: 1 } });
+    const kinds = (await Promise.all([attempt(), attempt()])).map(({ kind }) => kind);
+    expect(kinds.sort()).toEqual(['already', 'committed']);
+    const { rows } = await queryTables({ ...home, sql: 'SELECT n FROM things ORDER BY n' });
+    expect(rows).toEqual([{ n: 1 }, { n: 2 }, { n: 10 }]);
   });
 });
