@@ -1,8 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { featureView, type FeatureView } from '../../domain/traffic/feature-views.js';
 import { readSnapshot } from '../../feature-store/delta/snapshot.js';
+import { exportTrainingSet } from '../../feature-store/export-training-set.js';
+import { loadTransformer } from '../../feature-store/transformer-store.js';
 import { trainingSet, type TrainingSetRequest } from '../../feature-store/training-set.js';
 import { aFlow, aHome, deriveFeatures, flowCsv, ingest, type StoreHome } from './store-builders.js';
 
@@ -164,4 +167,18 @@ test('weeks without rows are nothing to train on', async () => {
   await expect(read(home, { weeks: { ...WEEKS, train: ['2022-W01'] } })).rejects.toMatchObject({
     fault: { code: 'TRAINING_TOO_FEW_ROWS', expected: ALL_WEEKS.join(', ') },
   });
+});
+
+test('an exported set has its rows, its record, and its transformer kept', async () => {
+  const home = await aHome();
+  await threeWeeks(home);
+  const [out, kept] = [path.join(home.root, 'out'), path.join(home.root, 'transformers')];
+  const request = { tablesRoot: home.tablesRoot, view: featureView('flow-packets'), weeks: WEEKS };
+  const asked = { ...request, label: 'app', asOfMs: Date.now() } as const;
+  const record = await exportTrainingSet(asked, out, kept);
+  expect(JSON.parse(await readFile(path.join(out, 'training-set.json'), 'utf8'))).toEqual(record);
+  expect((await loadTransformer(kept, record.transformer)).fittedOn.weeks).toEqual(WEEKS.train);
+  const sql = `SELECT count(*) AS rows, min(size_mean) AS least FROM read_parquet('${out}/train.parquet')`;
+  // sizes 517, 1460 and 80
+  expect(await home.db.rows(sql)).toEqual([{ rows: 40, least: (517 + 1460 + 80) / 3 }]);
 });
