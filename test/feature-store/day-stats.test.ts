@@ -28,10 +28,7 @@ test.each([
 ])('a file beside statistics with %s', async (_, apps, faults) => {
   const home = await aHome();
   const parsed = await parsedDay(home);
-  const file = await home.file(
-    'stats-20220606.json',
-    formatStats(new Map(Object.entries(apps))),
-  );
+  const file = await home.file('stats-20220606.json', formatStats(new Map(Object.entries(apps))));
   const told = await statsFaults(parsed.sourceFile, parsed);
   expect(told.map(({ found, expected }) => [found, expected])).toEqual(faults);
   for (const fault of told)
