@@ -173,12 +173,15 @@ async function splitLineage(tablesRoot: string, split: Split): Promise<SplitLine
 }
 
 /** What of interest an object is. */
+/** What every version has recorded of a raw file. */
+const rawFile = sourceFile.pick({ path: true, sha256: true });
+
 function namedBy(value: object) {
   return {
     table: tableVersion.safeParse(value).data,
     split: splitSchema.safeParse(value).data,
     model: modelVersion.safeParse(value).data,
-    source: sourceFile.safeParse(value).data,
+    source: rawFile.safeParse(value).data,
   };
 }
 

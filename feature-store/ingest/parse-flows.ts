@@ -75,29 +75,35 @@ export interface ParsedSource {
  *   of the file is used
  */
 export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
-  const { source, stagingDir, db } = request;
-  if (source.compression === 'parquet')
-    return db.session((session) => parseParquet(request, session));
-  const [line = ''] = await firstLines(source.path, source.compression, 1);
-  const header = request.mapping ? mappedHeader(line, request.mapping) : parseHeader(line);
-  const fault = headerFault(source.path, header);
-  if (fault) throw new PipelineError(fault);
-  const scratch = path.join(stagingDir, 'segments');
-  await mkdir(scratch, { recursive: true });
+  const { source, db, connections } = request;
   const schema = quoteName(`parse-${randomUUID()}`);
   try {
     return await db.session(async (first) => {
       await first.run(`CREATE SCHEMA ${schema}; USE ${schema}; ${REJECTED_TABLE}`);
+      if (source.compression === 'parquet') return await parseParquet(request, first);
       return await db.session(async (second) => {
         await second.run(`USE ${schema}`);
-        const lanes = [first, second].slice(0, request.connections);
-        const loaded = await loadSegments(request, lanes, header, scratch);
-        await requireUnchanged(request);
-        return await stageParsed(request, lanes, header, loaded);
+        return await parseText(request, [first, second].slice(0, connections));
       });
     });
   } finally {
     await db.session((session) => session.run(`DROP SCHEMA IF EXISTS ${schema} CASCADE`));
+  }
+}
+
+async function parseText(request: ParseRequest, lanes: readonly Session[]): Promise<ParsedSource> {
+  const { source, stagingDir, mapping } = request;
+  const [line = ''] = await firstLines(source.path, source.compression, 1);
+  const header = mapping ? mappedHeader(line, mapping) : parseHeader(line);
+  const fault = headerFault(source.path, header);
+  if (fault) throw new PipelineError(fault);
+  const scratch = path.join(stagingDir, 'segments');
+  await mkdir(scratch, { recursive: true });
+  try {
+    const loaded = await loadSegments(request, lanes, header, scratch);
+    await requireUnchanged(request);
+    return await stageParsed(request, lanes, header, loaded);
+  } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
@@ -121,7 +127,6 @@ async function parseParquet(request: ParseRequest, session: Session): Promise<Pa
   const { header, rows, rawRows } = await openParquet(session, file);
   const fault = headerFault(file, header);
   if (fault) throw new PipelineError(fault);
-  await session.run(REJECTED_TABLE);
   await session.run(`CREATE TABLE parsed AS ${typedSelect(rows, header)} LIMIT 0`);
   await damagedWhenUnread(file, () => insertParsed(session, header, { rows, rawRows }));
   await requireUnchanged(request);

@@ -121,20 +121,27 @@ deltalake.write_deltalake(sys.argv[2], flows, partition_by=["PROTOCOL"], mode="o
 );
 
 test.each([
-  ['BYTES', "'1.5'", 'BYTES', 'not a count'],
-  ['BYTES', '-1::BIGINT', 'BYTES', 'not a count'],
-  ['PPI_LEN', '31::INTEGER', 'PPI_LEN', 'greater than 30'],
-  ['DURATION', "'NaN'::DOUBLE", 'DURATION', 'not a number of seconds'],
-  ['TIME_FIRST', "'2022-06-06'", 'TIME_FIRST', 'not a time like 2022-06-06T10:00:00.123456'],
-  ['PPI', "'[[0, 12, 30], [1, -1, 1], [517, 14.6, 80]]'", 'PPI', 'not JSON of 3 or 4 lists'],
-  ['APP', "''", 'APP', 'no value'],
+  ['BYTES', "'1.5'", 'BYTES', /not a count$/],
+  ['BYTES', '-1::BIGINT', 'BYTES', /not a count$/],
+  ['PPI_LEN', '31::INTEGER', 'PPI_LEN', /greater than 30$/],
+  ['DURATION', "'NaN'::DOUBLE", 'DURATION', /not a number of seconds$/],
+  ['TIME_FIRST', "'2022-06-06'", 'TIME_FIRST', /not a time like 2022-06-06T10:00:00.123456$/],
+  [
+    'PPI',
+    "'[[0, 12, 30], [1, -1, 1], [517, 14.6, 80]]'",
+    'PPI',
+    /not JSON of 3 or 4 lists of whole numbers$/,
+  ],
+  ['APP', "''", 'APP', /no value$/],
 ])('a row whose %s is %s is rejected, the others are stored', async (name, sql, column, reason) => {
   const home = await aHome();
   const csv = await home.file('f.csv', flowCsv([aFlow({ ID: 1 }), aFlow({ ID: 2 })]));
   const select = `* REPLACE (CASE WHEN ID = '2' THEN ${sql} ELSE ${name}${sql.split('::')[1] ? `::${sql.split('::')[1]}` : ''} END AS ${name})`;
   const [result] = await ingest(home, await parquetOf(home, csv, 'f.parquet', select));
   expect(result?.parsed).toMatchObject({ rowsRead: 2, rowsStored: 1, rowsRejected: 1 });
-  expect(result?.parsed.faults).toMatchObject([{ row: 2, column, found: reason }]);
+  expect(result?.parsed.faults).toMatchObject([
+    { row: 2, column, found: expect.stringMatching(reason) as string },
+  ]);
 });
 
 test('the text of a rejected row is kept as JSON', async () => {

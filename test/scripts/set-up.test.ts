@@ -130,8 +130,10 @@ describe('a set-up', () => {
 
   it('that was killed goes on with the step it was in, after ending the program it left', async () => {
     const first = start(600);
-    await until(() => journal().includes('start b') && existsSync(join(root, 'child.json')));
-    const left = JSON.parse(readFileSync(join(root, 'child.json'), 'utf8')) as { pid: number };
+    const record = join(root, 'child.json');
+    // it is there before it is written
+    await until(() => existsSync(record) && readFileSync(record, 'utf8').endsWith('}'));
+    const left = JSON.parse(readFileSync(record, 'utf8')) as { pid: number };
     first.child.kill('SIGKILL');
     await first.ended;
     expect(startTicksOf(left.pid)).toBeDefined();
@@ -142,8 +144,10 @@ describe('a set-up', () => {
 
   it('ends its program when it is told to stop', async () => {
     const first = start(600);
-    await until(() => journal().includes('start b') && existsSync(join(root, 'child.json')));
-    const left = JSON.parse(readFileSync(join(root, 'child.json'), 'utf8')) as { pid: number };
+    const record = join(root, 'child.json');
+    // it is there before it is written
+    await until(() => existsSync(record) && readFileSync(record, 'utf8').endsWith('}'));
+    const left = JSON.parse(readFileSync(record, 'utf8')) as { pid: number };
     first.child.kill('SIGTERM');
     expect(await first.ended).toBe(143);
     await until(() => startTicksOf(left.pid) === undefined);
