@@ -132,7 +132,8 @@ describe('a set-up', () => {
     const first = start(600);
     const record = join(root, 'child.json');
     // it is there before it is written
-    await until(() => existsSync(record) && readFileSync(record, 'utf8').endsWith('}'));
+    const isWritten = () => existsSync(record) && readFileSync(record, 'utf8').endsWith('}');
+    await until(() => journal().includes('start b') && isWritten());
     const left = JSON.parse(readFileSync(record, 'utf8')) as { pid: number };
     first.child.kill('SIGKILL');
     await first.ended;
@@ -146,7 +147,8 @@ describe('a set-up', () => {
     const first = start(600);
     const record = join(root, 'child.json');
     // it is there before it is written
-    await until(() => existsSync(record) && readFileSync(record, 'utf8').endsWith('}'));
+    const isWritten = () => existsSync(record) && readFileSync(record, 'utf8').endsWith('}');
+    await until(() => journal().includes('start b') && isWritten());
     const left = JSON.parse(readFileSync(record, 'utf8')) as { pid: number };
     first.child.kill('SIGTERM');
     expect(await first.ended).toBe(143);
