@@ -1,6 +1,7 @@
 /** Where a model version or a run came from: plan, weeks, table versions, files, raw files. */
 import { PipelineError } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
+import { objectsIn } from '../contracts/json.js';
 import {
   modelVersion,
   sourceFile,
@@ -172,10 +173,10 @@ async function splitLineage(tablesRoot: string, split: Split): Promise<SplitLine
   };
 }
 
-/** What of interest an object is. */
 /** What every version has recorded of a raw file. */
 const rawFile = sourceFile.pick({ path: true, sha256: true });
 
+/** What of interest an object is. */
 function namedBy(value: object) {
   return {
     table: tableVersion.safeParse(value).data,
@@ -183,12 +184,6 @@ function namedBy(value: object) {
     model: modelVersion.safeParse(value).data,
     source: rawFile.safeParse(value).data,
   };
-}
-
-function* objectsIn(value: unknown): Generator<object> {
-  if (typeof value !== 'object' || value === null) return;
-  yield value;
-  for (const inner of Object.values(value)) yield* objectsIn(inner);
 }
 
 /** One after the other: the log of a table is read once at a time. */

@@ -1,6 +1,6 @@
 /** Table versions that a vacuum must leave readable: closed runs and serving models name them. */
 import type { HomeLayout } from '../contracts/home.js';
-import type { Json } from '../contracts/json.js';
+import { objectsIn } from '../contracts/json.js';
 import { tableVersion } from '../contracts/schemas/values.js';
 import { DRIFT_SCORES, PREDICTIONS, RUNS, TASK_RUNS } from '../feature-store/engine-tables.js';
 import { queryIfPresent } from '../feature-store/query-tables.js';
@@ -36,7 +36,11 @@ export async function protectedVersions(
       table,
       `FROM (${texts}) WHERE contains(text, '"version"') OR contains(text, '$payload')`,
     );
-    for (const { text } of rows) noteReferences(await resolveJson(store, String(text)), note);
+    for (const { text } of rows)
+      for (const value of objectsIn(await resolveJson(store, String(text)))) {
+        const named = tableVersion.safeParse(value).data;
+        if (named !== undefined) note(named.table, named.version);
+      }
   }
   for (const table of [PREDICTIONS.name, DRIFT_SCORES.name])
     for (const { version } of await queryIfPresent(
@@ -48,14 +52,6 @@ export async function protectedVersions(
   for (const { name } of (await mlflow?.models.listModels()) ?? [])
     for (const version of await aliasedVersions(mlflow, name)) note(...version);
   return versions;
-}
-
-/** Notes each `{ table, version }` in a value, however deep. */
-function noteReferences(value: Json, note: (table: string, version: number) => void): void {
-  if (typeof value !== 'object' || value === null) return;
-  const reference = tableVersion.safeParse(value);
-  if (reference.success) note(reference.data.table, reference.data.version);
-  for (const inner of Object.values(value)) noteReferences(inner, note);
 }
 
 async function aliasedVersions(

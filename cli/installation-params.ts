@@ -1,6 +1,7 @@
 /** Defaults of DAG parameters in a home, as its workers have them: what `sentinel up` was given. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { HomeLayout } from '../contracts/home.js';
+import { ifThere } from '../contracts/if-there.js';
 import type { JsonObject } from '../contracts/json.js';
 
 /** Keeps them for the commands that start runs. */
@@ -14,10 +15,6 @@ export async function writeInstallationParams(
 
 /** Undefined for a home that `sentinel up` has not served; its workers may have defaults all the same. */
 export async function installationParams(layout: HomeLayout): Promise<JsonObject | undefined> {
-  try {
-    return JSON.parse(await readFile(layout.params, 'utf8')) as JsonObject; // written above
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = await ifThere(readFile(layout.params, 'utf8'));
+  return text === undefined ? undefined : (JSON.parse(text) as JsonObject); // written above
 }

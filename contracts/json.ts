@@ -23,3 +23,10 @@ export function showJson(value: unknown): string {
   if (Array.isArray(value)) return `${cut} (a list)`;
   return typeof value === 'object' && value !== null ? `${cut} (an object)` : cut;
 }
+
+/** Every object and list in a value, itself included, from the outside in. */
+export function* objectsIn(value: unknown): Generator<object> {
+  if (typeof value !== 'object' || value === null) return;
+  yield value;
+  for (const inner of Object.values(value)) yield* objectsIn(inner);
+}

@@ -18,7 +18,7 @@ import {
 } from '../domain/traffic/transformer.js';
 import { scanSnapshot } from './delta/scan.js';
 import { readSnapshot, type Snapshot } from './delta/snapshot.js';
-import { versionAt } from './delta/version-at.js';
+import { commitTimes, newestAt } from './delta/commit-times.js';
 import { isInWeek } from './derived.js';
 import { quoteName, type Session } from './duckdb.js';
 import { countTargets, fitSteps } from './fit-transformer.js';
@@ -152,7 +152,7 @@ export async function trainingSet(
 
 async function snapshotAt({ tablesRoot, asOfMs, version }: TrainingSetRequest): Promise<Snapshot> {
   const table = tableFolder(tablesRoot, FLOW_FEATURES.name);
-  const newest = await versionAt(table, asOfMs);
+  const newest = newestAt(await commitTimes(table), asOfMs);
   const wanted = version ?? newest;
   const snapshot =
     newest === undefined || wanted === undefined || wanted > newest || asOfMs > Date.now()

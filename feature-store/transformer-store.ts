@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
+import { ifThere } from '../contracts/if-there.js';
 import { hashJson } from '../dag/plan-hash.js';
 import type { Transformer } from '../domain/traffic/transformer.js';
 import { createExclusive } from './delta/durable-file.js';
@@ -53,10 +54,7 @@ export async function loadTransformer(folder: string, hash: string): Promise<Tra
 
 /** Hashes of the kept transformers, ascending. */
 export async function listTransformers(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+  const names = (await ifThere(readdir(folder))) ?? [];
   return names.flatMap((name) => /^([0-9a-f]{64})\.json$/.exec(name)?.[1] ?? []).sort();
 }
 

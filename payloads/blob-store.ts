@@ -21,6 +21,7 @@ import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
 import { PipelineError } from '../contracts/errors.js';
+import { ifThere } from '../contracts/if-there.js';
 
 /** One blob as it lies in the store. */
 export interface StoredBlob {
@@ -167,16 +168,6 @@ async function syncFolder(folder: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-/** Undefined where the file or folder does not exist. */
-async function ifThere<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // fs errors carry a code
-    throw error;
   }
 }
 

@@ -11,8 +11,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,8 +23,10 @@ import { endProcess } from '../dist/cli/embedded/process-record.js';
 import { startTemporal } from '../dist/cli/embedded/temporal-server.js';
 import { homeLayout } from '../dist/contracts/home.js';
 import { FeatureDb, quote } from '../dist/feature-store/duckdb.js';
-import { queryTables } from '../dist/feature-store/query-tables.js';
 import { dataConverter } from '../dist/payloads/payload-codec.js';
+import { freePort } from './proof/free-port.mjs';
+import { queryHome } from './proof/query-home.mjs';
+import { startWorker } from './proof/start-worker.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -78,8 +79,8 @@ process.stdout.write(`${JSON.stringify({ ...result, faults }, null, 2)}\n`);
 process.exitCode = faults.length === 0 ? 0 : 1;
 
 /** One run of `ingest` over all files, whose worker dies again and again. */
-async function ingestUnderKills({ client, startWorker }) {
-  let worker = await startWorker(['--queues', 'control,io,cpu']);
+async function ingestUnderKills({ client, start }) {
+  let worker = await start('--queues', 'control,io,cpu');
   const startedMs = Date.now();
   let ended = false;
   const run = ingest(client).finally(() => (ended = true));
@@ -87,9 +88,9 @@ async function ingestUnderKills({ client, startWorker }) {
   while (!ended) {
     for (let waited = 0; waited < killSeconds && !ended; waited += 0.5) await sleep(500);
     if (ended) break;
-    process.kill(worker.pid, 'SIGKILL');
+    worker.process.kill('SIGKILL');
     result.kills += 1;
-    worker = await startWorker(['--queues', 'control,io,cpu']);
+    worker = await start('--queues', 'control,io,cpu');
   }
   await run;
   return seconds(startedMs);
@@ -105,13 +106,13 @@ async function checkAgainstRaw({ layout }) {
       `SELECT isoyear(time_first) AS year, week(time_first) AS week, app, ${sums}
        FROM read_csv(${quote(`${raw}/**/*.csv.gz`)}) GROUP BY ALL ORDER BY ALL`,
     );
-    const found = await query(
+    const found = await queryHome(
       layout,
       `SELECT iso_year AS year, iso_week AS week, app, ${sums} FROM flows GROUP BY ALL ORDER BY ALL`,
     );
     check(same(found, expected), `${expected.length} sums by week and app are those of the files`);
     result.rows = expected.reduce((rows, { flows }) => rows + flows, 0);
-    const daily = await query(
+    const daily = await queryHome(
       layout,
       'SELECT sum(flows)::BIGINT AS flows, sum(bytes)::BIGINT AS bytes FROM traffic_daily',
     );
@@ -120,16 +121,16 @@ async function checkAgainstRaw({ layout }) {
       daily[0].flows === total('flows') && daily[0].bytes === total('bytes'),
       'the daily sums add up to the same',
     );
-    const [features] = await query(layout, 'SELECT count(*) AS n FROM flow_features');
+    const [features] = await queryHome(layout, 'SELECT count(*) AS n FROM flow_features');
     check(features.n === result.rows, 'each flow has its features once');
-    const [rejected] = await query(layout, 'SELECT count(*) AS n FROM flows_rejected').catch(() => [
-      { n: 0 },
-    ]);
+    const [rejected] = await queryHome(layout, 'SELECT count(*) AS n FROM flows_rejected').catch(
+      () => [{ n: 0 }],
+    );
     check(rejected.n === 0, 'no row was rejected');
   } finally {
     db.close();
   }
-  const doubled = await query(
+  const doubled = await queryHome(
     layout,
     'SELECT source_sha FROM flows GROUP BY source_sha, source_row HAVING count(*) > 1 LIMIT 1',
   );
@@ -149,10 +150,10 @@ async function checkLog({ layout }) {
 }
 
 /** A file with a row less and another number in one: only its own rows change. */
-async function correctOneFile({ layout, client, startWorker }) {
+async function correctOneFile({ layout, client, start }) {
   const content = `SELECT source_file, count(*) AS n, bit_xor(hash(flows))::VARCHAR AS content
     FROM flows GROUP BY source_file ORDER BY source_file`;
-  const before = await query(layout, content);
+  const before = await queryHome(layout, content);
   const { source_file: file, n } = before[Math.floor(before.length / 2)];
   const [header, , second, ...rest] = gunzipSync(await readFile(file))
     .toString()
@@ -163,10 +164,10 @@ async function correctOneFile({ layout, client, startWorker }) {
   check(bytes < header.split(',').indexOf('PPI'), 'the column to change comes before quoted ones');
   fields[bytes] = '4711';
   await writeFile(file, gzipSync(`${[header, fields.join(','), ...rest].join('\n')}\n`));
-  const worker = await startWorker(['--queues', 'control,io,cpu']);
+  const worker = await start('--queues', 'control,io,cpu');
   await ingest(client);
   await worker.stop();
-  const after = await query(layout, content);
+  const after = await queryHome(layout, content);
   const others = (rows) => rows.filter((row) => row.source_file !== file);
   check(same(others(after), others(before)), 'a corrected file leaves all other rows as they are');
   check(
@@ -177,10 +178,10 @@ async function correctOneFile({ layout, client, startWorker }) {
 
 /** Seconds that an ingest of all files takes with so many workers, a slot and a thread each. */
 async function secondsWith(workers) {
-  return withHome(`workers-${workers}`, async ({ client, startWorker }) => {
-    await startWorker(['--queues', 'control,io']);
+  return withHome(`workers-${workers}`, async ({ client, start }) => {
+    await start('--queues', 'control,io');
     for (let count = 0; count < workers; count += 1) {
-      await startWorker(['--queues', 'cpu', '--cpu-slots', '1', '--threads', '1']);
+      await start('--queues', 'cpu', '--cpu-slots', '1', '--threads', '1');
     }
     const startedMs = Date.now();
     await ingest(client);
@@ -207,42 +208,17 @@ async function withHome(name, use) {
     dataConverter: dataConverter(layout),
   });
   const workers = [];
-  const startWorker = async (more) => {
-    const log = await open(join(layout.home, 'worker.log'), 'a');
-    const child = spawn(
-      process.execPath,
-      [
-        installation.workerEntry,
-        ...['--home', layout.home, '--temporal', server.address, ...more],
-        ...['--mlflow', 'http://127.0.0.1:9'], // no task here asks the registry
-      ],
-      { stdio: ['ignore', log.fd, log.fd, 'ipc'] },
-    );
-    await log.close();
-    await once(child, 'message'); // it is ready
-    const stop = async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGTERM');
-      await once(child, 'close');
-    };
-    workers.push({ stop });
-    return { pid: child.pid, stop };
+  const start = async (...more) => {
+    const worker = await startWorker(layout, server.address, ...more);
+    workers.push(worker);
+    return worker;
   };
   try {
-    return await use({ layout, client, startWorker });
+    return await use({ layout, client, start });
   } finally {
     await Promise.all(workers.map(({ stop }) => stop()));
     await client.connection.close();
     await endProcess(layout.processes, server.record);
-  }
-}
-
-async function query(layout, sql) {
-  const db = await FeatureDb.open();
-  try {
-    return (await queryTables({ db, tablesRoot: layout.tables, sql })).rows;
-  } finally {
-    db.close();
   }
 }
 
@@ -253,14 +229,6 @@ async function cli(...args) {
   });
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(`sentinel ${args.join(' ')}: exit code ${code}`);
-}
-
-async function freePort() {
-  const socket = createServer().listen(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
 }
 
 function check(holds, fault) {

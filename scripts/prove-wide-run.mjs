@@ -13,10 +13,7 @@
  * Prints a table, or with `--json` one JSON document; exit code 1 when something did not hold. Needs what
  * set-up builds.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clearInterval, setInterval } from 'node:timers';
@@ -33,10 +30,12 @@ import { endProcess } from '../dist/cli/embedded/process-record.js';
 import { startTemporal } from '../dist/cli/embedded/temporal-server.js';
 import { homeLayout } from '../dist/contracts/home.js';
 import { readPlan } from '../dist/dag/plan.js';
-import { FeatureDb } from '../dist/feature-store/duckdb.js';
-import { queryTables, tableNames } from '../dist/feature-store/query-tables.js';
+import { listFolders } from '../dist/feature-store/delta/storage-of.js';
 import { dataConverter } from '../dist/payloads/payload-codec.js';
 import { temporalConfig } from '../dist/temporal.config.js';
+import { freePort } from './proof/free-port.mjs';
+import { queryHome } from './proof/query-home.mjs';
+import { startWorker, workerLog } from './proof/start-worker.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -62,7 +61,6 @@ const PATIENCE_MS = 1_800_000;
 const RUNS = { large: 'drill/large-value', wide: 'drill/wide', cancelled: 'drill/cancelled' };
 
 const layout = homeLayout(await mkdtemp(join(tmpdir(), 'sentinel-wide-')));
-const logFile = join(layout.home, 'worker.log');
 // not the usual ones: a worker of another home that waits there for its server would take our tasks
 const samePorts = { grpc: await freePort(), ui: await freePort() };
 const server = await startTemporal(layout, installation.temporal, { samePorts });
@@ -100,7 +98,9 @@ try {
   await part('cancelled', RUNS.cancelled, cancelledMidway);
 } catch (error) {
   faults.push(String(error));
-  say(`${error.stack}\n${error.cause?.stack}\n${(await readFile(logFile, 'utf8')).slice(-4_000)}`);
+  say(
+    `${error.stack}\n${error.cause?.stack}\n${(await readFile(workerLog(layout), 'utf8')).slice(-4_000)}`,
+  );
 } finally {
   drill.shutdown();
   await drilling;
@@ -223,7 +223,7 @@ async function cancelledMidway() {
 /** Runs a part on a worker of its own; its line of the table. */
 async function part(name, runId, prove) {
   say(`${name}:`);
-  const worker = await startWorker();
+  const worker = await startMeasured();
   const startedMs = Date.now();
   try {
     const more = await prove();
@@ -245,21 +245,12 @@ async function part(name, runId, prove) {
 }
 
 /** The worker of an installation, and the most memory it has taken. */
-async function startWorker() {
-  const log = await open(logFile, 'a');
-  const child = spawn(
-    process.execPath,
-    [
-      installation.workerEntry,
-      ...['--home', layout.home, '--temporal', server.address],
-      ...['--mlflow', 'http://127.0.0.1:9'], // no task here asks the registry
-    ],
-    { stdio: ['ignore', log.fd, log.fd, 'ipc'] },
-  );
-  await once(child, 'message'); // it is ready
+async function startMeasured() {
+  const worker = await startWorker(layout, server.address);
+  const { pid } = worker.process;
   let most = 0;
   const sample = async () => {
-    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
     // the kernel keeps the maximum itself: no peak between two samples is missed
     most = Math.max(most, Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1_024);
   };
@@ -267,15 +258,13 @@ async function startWorker() {
   return {
     async mostMb() {
       await sample();
-      if (child.exitCode !== null || child.signalCode !== null)
-        throw new Error('the worker has died');
+      const { exitCode, signalCode } = worker.process;
+      if (exitCode !== null || signalCode !== null) throw new Error('the worker has died');
       return Math.round(most);
     },
     async stop() {
       clearInterval(timer);
-      child.kill('SIGTERM');
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
-      await log.close();
+      await worker.stop();
     },
   };
 }
@@ -284,14 +273,6 @@ async function start(workflowId, shape) {
   const dag = workflowId.split('/')[0];
   const planHash = await plans.write(readPlan({ format: 2, dag, ...shape }));
   return client.workflow.start(dag, { workflowId, taskQueue: 'control', args: [{ planHash }] });
-}
-
-async function freePort() {
-  const socket = createServer().listen(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
 }
 
 function drillActivity(name) {
@@ -329,13 +310,8 @@ async function untilRecorded(dagRunId) {
 
 /** Rows of SQL over the home's tables; none while there is no table. */
 async function query(sql) {
-  if (!(await tableNames(layout.tables)).includes('runs')) return [];
-  const db = await FeatureDb.open({ threads: 1 });
-  try {
-    return (await queryTables({ db, tablesRoot: layout.tables, sql })).rows;
-  } finally {
-    db.close();
-  }
+  if (!(await listFolders(layout.tables)).includes('runs')) return [];
+  return queryHome(layout, sql, { threads: 1 });
 }
 
 async function until(holds, patienceMs = PATIENCE_MS) {

@@ -1,7 +1,8 @@
 /** The log of a run, of all tries of all its tasks, in the order of time. */
-import { open, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { TaskContext } from '../../contracts/engine.js';
 import type { HomeLayout } from '../../contracts/home.js';
+import { ifThere } from '../../contracts/if-there.js';
 import { parseLogEntry, runLogFile, type LogEntry } from '../task-log.js';
 
 /** One line; a line that goes on from the one before has its time, level, task and try. */
@@ -52,7 +53,7 @@ function matches(entry: LogEntry, { task, try: attempt }: LogFilter): boolean {
 
 /** Whole lines from a byte on, and the byte after the last of them. */
 async function linesFrom(file: string, offset: number): Promise<{ lines: string[]; end: number }> {
-  const handle = await openIfPresent(file);
+  const handle = await ifThere(open(file, 'r'));
   if (handle === undefined) return { lines: [], end: offset };
   try {
     const { size } = await handle.stat();
@@ -63,11 +64,4 @@ async function linesFrom(file: string, offset: number): Promise<{ lines: string[
   } finally {
     await handle.close();
   }
-}
-
-async function openIfPresent(file: string): Promise<FileHandle | undefined> {
-  return open(file, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
 }

@@ -19,6 +19,12 @@ export async function commitTimes(table: string): Promise<number[]> {
   return infos.map((info) => (before = Math.max(info?.timestamp ?? 0, before + 1)));
 }
 
+/** The newest version that was committed at or before a time, of the times of `commitTimes`; undefined for none. */
+export function newestAt(times: readonly number[], atMs: number): number | undefined {
+  const version = times.findLastIndex((time) => time <= atMs);
+  return version < 0 ? undefined : version;
+}
+
 /**
  * The newest version that was committed at or before a time.
  *
@@ -27,8 +33,8 @@ export async function commitTimes(table: string): Promise<number[]> {
  */
 export async function versionAt(table: string, atMs: number): Promise<number> {
   const times = await commitTimes(table);
-  const version = times.findLastIndex((time) => time <= atMs);
-  if (version >= 0) return version;
+  const version = newestAt(times, atMs);
+  if (version !== undefined) return version;
   const [first] = times;
   throw new PipelineError({
     code: 'TABLE_VERSION_UNKNOWN',

@@ -1,6 +1,7 @@
 /** A table in a folder of the local disk. */
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { ifThere } from '../../contracts/if-there.js';
 import { createExclusive, moveFile, syncPath } from './durable-file.js';
 import { inParallel } from './in-parallel.js';
 import { stagedMissing, type StoredFile, type TableStorage } from './table-storage.js';
@@ -9,12 +10,12 @@ import { stagedMissing, type StoredFile, type TableStorage } from './table-stora
 export function localStorage(table: string): TableStorage {
   const location = (name: string): string => path.join(table, name);
   const read = (name: string): Promise<string | undefined> =>
-    unlessMissing(readFile(location(name), 'utf8'), undefined);
+    ifThere(readFile(location(name), 'utf8'));
   return {
     location,
     read,
     listLog: async (after = '') => {
-      const names = await unlessMissing(readdir(location('_delta_log')), []);
+      const names = (await ifThere(readdir(location('_delta_log')))) ?? [];
       return names.filter((name) => name > after).sort();
     },
     listData: () => listData(table),
@@ -39,26 +40,19 @@ export function localStorage(table: string): TableStorage {
 }
 
 async function* listData(table: string): AsyncGenerator<readonly StoredFile[]> {
-  const entries = await unlessMissing(readdir(table, { recursive: true, withFileTypes: true }), []);
+  const entries = (await ifThere(readdir(table, { recursive: true, withFileTypes: true }))) ?? [];
   const files = entries
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name))
     .filter((file) => !file.startsWith(path.join(table, '_delta_log', path.sep)));
   for (let start = 0; start < files.length; start += PAGE) {
     const page = await inParallel(files.slice(start, start + PAGE), async (file) => {
-      const found = await unlessMissing(stat(file), undefined);
+      const found = await ifThere(stat(file));
       if (found === undefined) return [];
       return [{ path: path.relative(table, file), bytes: found.size, modifiedMs: found.mtimeMs }];
     });
     yield page.flat();
   }
-}
-
-async function unlessMissing<T, M>(work: Promise<T>, missing: M): Promise<T | M> {
-  return work.catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return missing;
-    throw error;
-  });
 }
 
 const PAGE = 1_000;

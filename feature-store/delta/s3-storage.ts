@@ -122,7 +122,8 @@ export async function s3Folders(address: string): Promise<string[]> {
   return names.sort();
 }
 
-async function* listPages(
+/** All pages of a listing. @param address what it is about, for the errors */
+export async function* listPages(
   address: string,
   input: ListObjectsV2CommandInput,
 ): AsyncGenerator<ListObjectsV2CommandOutput> {

@@ -1,5 +1,6 @@
 /** Which storage an address means. */
 import { readdir } from 'node:fs/promises';
+import { ifThere } from '../../contracts/if-there.js';
 import { localStorage } from './local-storage.js';
 import { s3Folders, s3Storage } from './s3-storage.js';
 import type { TableStorage } from './table-storage.js';
@@ -16,12 +17,7 @@ export function storageOf(table: string): TableStorage {
  */
 export async function listFolders(place: string): Promise<string[]> {
   if (isS3(place)) return s3Folders(place);
-  const entries = await readdir(place, { withFileTypes: true }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [];
-      throw error;
-    },
-  );
+  const entries = (await ifThere(readdir(place, { withFileTypes: true }))) ?? [];
   return entries
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)

@@ -2,12 +2,11 @@
  * Files of a published data set into a folder: several at a time, resumed, verified, and under their
  * final name only when they are whole.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { errorOf, PipelineError, type Fault } from '../../contracts/errors.js';
 import { syncPath } from '../delta/durable-file.js';
+import { fileHash } from '../sources/checksum.js';
 import { fetchPart, removePart, type OnBytes } from './fetch-part.js';
 import type { HttpOptions } from './http-get.js';
 import type { DataSetFile } from './record.js';
@@ -128,7 +127,7 @@ async function complete(
   const { published, member } = file;
   let whole = part;
   if (member === undefined) {
-    const md5 = await md5Of(part);
+    const md5 = await fileHash(part, 'md5');
     if (md5 !== published.md5) return `MD5 ${md5} where ${published.md5} was announced`;
   } else {
     whole = `${target}.unpacked.part`;
@@ -147,12 +146,6 @@ async function complete(
 async function isPresent(outDir: string, file: DataSetFile): Promise<boolean> {
   const found = await stat(path.join(outDir, file.path)).catch(() => undefined);
   return found?.isFile() === true && found.size === file.bytes;
-}
-
-async function md5Of(file: string): Promise<string> {
-  const hash = createHash('md5');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer); // no encoding is set
-  return hash.digest('hex');
 }
 
 function damaged(file: string, found: string): PipelineError {

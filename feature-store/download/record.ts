@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { PipelineError } from '../../contracts/errors.js';
+import { getJson } from './get-json.js';
 import { get, TransientError, withPatience, type HttpOptions } from './http-get.js';
 import { readZipDirectory, type ZipEntry } from './zip-directory.js';
 
@@ -43,33 +44,14 @@ export async function listRecord(
   options: HttpOptions = {},
 ): Promise<DataSetFile[]> {
   const url = new URL(`/api/records/${encodeURIComponent(recordId)}`, baseUrl).href;
-  const body = await withPatience(url, options, async ({ signal }) =>
-    (await get(url, { accept: 'application/json' }, signal)).text(),
-  );
   const files: DataSetFile[] = [];
-  for (const { key, size, checksum, links } of parseRecord(url, body)) {
-    const published = { url: links.self, bytes: size, md5: checksum.slice('md5:'.length) };
-    if (key.endsWith('.zip')) files.push(...(await listArchive(published, options)));
-    else files.push({ path: key, week: weekOf(key), bytes: size, published });
+  const published = await getJson(url, record, NO_RECORD, options);
+  for (const { key, size, checksum, links } of published.files) {
+    const file = { url: links.self, bytes: size, md5: checksum.slice('md5:'.length) };
+    if (key.endsWith('.zip')) files.push(...(await listArchive(file, options)));
+    else files.push({ path: key, week: weekOf(key), bytes: size, published: file });
   }
   return files;
-}
-
-function parseRecord(url: string, body: string): z.infer<typeof record>['files'] {
-  try {
-    return record.parse(JSON.parse(body)).files;
-  } catch (cause) {
-    throw new PipelineError(
-      {
-        code: 'DOWNLOAD_RECORD_INVALID',
-        file: url,
-        found: cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause),
-        expected: 'a record with files, each with key, size, checksum and links.self',
-        fix: 'check --record and --base-url',
-      },
-      { cause },
-    );
-  }
 }
 
 async function listArchive(published: PublishedFile, options: HttpOptions): Promise<DataSetFile[]> {
@@ -140,3 +122,9 @@ const record = z.object({
     )
     .min(1),
 });
+
+const NO_RECORD = {
+  code: 'DOWNLOAD_RECORD_INVALID',
+  expected: 'a record with files, each with key, size, checksum and links.self',
+  fix: 'check --record and --base-url',
+} as const;

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Fault } from '../../contracts/errors.js';
+import { ifThere } from '../../contracts/if-there.js';
 import type { ParsedSource } from './parse-flows.js';
 
 const dayStats = z.object({
@@ -30,10 +31,7 @@ export async function statsFaults(
 ): Promise<Fault[]> {
   const day = /^flows-(.+?)\.csv(\.(gz|xz))?$/i.exec(path.basename(file))?.[1];
   const beside = path.join(path.dirname(file), `stats-${day}.json`);
-  const text = await readFile(beside, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const text = await ifThere(readFile(beside, 'utf8'));
   if (day === undefined || text === undefined) return [];
   const name = path.basename(beside);
   const differ = (found: string, expected: string): Fault[] => [

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Fault } from '../../contracts/errors.js';
+import { ifThere } from '../../contracts/if-there.js';
 
 const DIGITS = { md5: 32, sha256: 64 } as const;
 
@@ -22,10 +23,7 @@ export async function fileHash(file: string, algorithm: keyof typeof DIGITS): Pr
 export async function checksumFault(file: string, sha256: string): Promise<Fault | undefined> {
   for (const algorithm of ['md5', 'sha256'] as const) {
     const beside = `${file}.${algorithm}`;
-    const text = await readFile(beside, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
+    const text = await ifThere(readFile(beside, 'utf8'));
     if (text === undefined) continue;
     const promised = new RegExp(`^\\\\?([0-9a-f]{${DIGITS[algorithm]}})(?![0-9a-z])`, 'i').exec(
       text,

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 import { repeatable } from '../delta/s3-request.js';
+import { listPages } from '../delta/s3-storage.js';
 import type { RemoteFile } from './remote-sources.js';
 
 /**
@@ -14,12 +15,8 @@ export async function listBucket(address: URL): Promise<RemoteFile[]> {
   const bucket = address.host;
   const key = decodeURIComponent(address.pathname.slice(1)).replace(/\/+$/, '');
   const files: RemoteFile[] = [];
-  let token: string | undefined;
-  do {
-    const page = await repeatable(address.href, (s3) =>
-      s3.listObjectsV2({ Bucket: bucket, Prefix: key, ...(token && { ContinuationToken: token }) }),
-    );
-    for (const { Key = '', ETag = '', Size = 0 } of page.Contents ?? []) {
+  for await (const { Contents = [] } of listPages(address.href, { Bucket: bucket, Prefix: key }))
+    for (const { Key = '', ETag = '', Size = 0 } of Contents) {
       // the prefix `flows` is that of `flows-old/` too
       const isBelow = key === '' || Key === key || Key.startsWith(`${key}/`);
       if (!isBelow || Key.endsWith('/')) continue;
@@ -27,8 +24,6 @@ export async function listBucket(address: URL): Promise<RemoteFile[]> {
       const fetch = (file: string): Promise<void> => fetchObject(bucket, Key, ETag, file);
       files.push({ url, path: `/${Key}`, identity: ETag, bytes: Size, fetch });
     }
-    token = page.NextContinuationToken;
-  } while (token !== undefined);
   return files;
 }
 

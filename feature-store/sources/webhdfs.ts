@@ -5,8 +5,8 @@
  * (https://hadoop.apache.org/docs/stable/hadoop-project-dist/hadoop-hdfs/WebHDFS.html); HttpFS has the same.
  */
 import { z } from 'zod';
-import { PipelineError } from '../../contracts/errors.js';
-import { get, withPatience, type HttpOptions } from '../download/http-get.js';
+import { getJson } from '../download/get-json.js';
+import type { HttpOptions } from '../download/http-get.js';
 import type { RemoteFile } from './remote-sources.js';
 
 /**
@@ -18,7 +18,9 @@ export async function listWebHdfs(address: URL, options: HttpOptions): Promise<R
   const files: RemoteFile[] = [];
   const folders = [decodeURIComponent(address.pathname)];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const status of await listStatus(address, folder, options)) {
+    const url = operation(address, folder, 'LISTSTATUS');
+    const { FileStatuses } = await getJson(url, fileStatuses, NO_STATUSES, options);
+    for (const status of FileStatuses.FileStatus) {
       // a file that is listed by itself has no suffix
       const path =
         status.pathSuffix === '' ? folder : `${folder.replace(/\/$/, '')}/${status.pathSuffix}`;
@@ -33,31 +35,6 @@ export async function listWebHdfs(address: URL, options: HttpOptions): Promise<R
     }
   }
   return files;
-}
-
-async function listStatus(
-  address: URL,
-  folder: string,
-  options: HttpOptions,
-): Promise<z.infer<typeof fileStatuses>['FileStatuses']['FileStatus']> {
-  const url = operation(address, folder, 'LISTSTATUS');
-  const body = await withPatience(url, options, async ({ signal }) =>
-    (await get(url, { accept: 'application/json' }, signal)).text(),
-  );
-  try {
-    return fileStatuses.parse(JSON.parse(body)).FileStatuses.FileStatus;
-  } catch (cause) {
-    throw new PipelineError(
-      {
-        code: 'DOWNLOAD_REFUSED',
-        file: url,
-        found: cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause),
-        expected: 'the FileStatuses of WebHDFS',
-        fix: 'give the HTTP address of the name node or of HttpFS, such as webhdfs://namenode:9870/flows',
-      },
-      { cause },
-    );
-  }
 }
 
 function operation(address: URL, path: string, op: 'LISTSTATUS' | 'OPEN'): string {
@@ -82,3 +59,9 @@ const fileStatuses = z.object({
     ),
   }),
 });
+
+const NO_STATUSES = {
+  code: 'DOWNLOAD_REFUSED',
+  expected: 'the FileStatuses of WebHDFS',
+  fix: 'give the HTTP address of the name node or of HttpFS, such as webhdfs://namenode:9870/flows',
+} as const;
