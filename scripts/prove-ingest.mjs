@@ -103,7 +103,7 @@ async function checkAgainstRaw({ layout }) {
   const db = await FeatureDb.open();
   try {
     const expected = await db.rows(
-      `SELECT isoyear(time_first) AS year, week(time_first) AS week, app, ${sums}
+      `SELECT isoyear(time_first) AS year, week(time_first) AS week, app AS app, ${sums}
        FROM read_csv(${quote(`${raw}/**/*.csv.gz`)}) GROUP BY ALL ORDER BY ALL`,
     );
     const found = await queryHome(
