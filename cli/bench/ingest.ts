@@ -11,6 +11,7 @@ import { generateFlows } from '../../activities/jobs/generate-flows.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { FeatureDb, quote } from '../../feature-store/duckdb.js';
 import { parseFlows } from '../../feature-store/ingest/parse-flows.js';
+import { fileHash } from '../../feature-store/sources/checksum.js';
 import { detectCompression } from '../../feature-store/sources/decompress.js';
 import { startIngestPeer, type IngestPeerName } from './ingest-peer.js';
 import { comparePairs, type BenchAlone, type BenchCase } from './pairs.js';
@@ -102,7 +103,7 @@ async function parseOurs(file: string, folder: string): Promise<{ rows: number; 
     path: file,
     bytes: (await stat(file)).size,
     compression: await detectCompression(file),
-    sha256: '0'.repeat(64),
+    sha256: await fileHash(file, 'sha256'),
     unknownColumns: [],
   };
   const db = await FeatureDb.open({ threads: 1, tempDirectory: join(folder, 'spill') });
