@@ -9,6 +9,8 @@ import {
   type Split,
   type Target,
 } from '../contracts/schemas/values.js';
+import type { Transformer } from '../domain/traffic/transformer.js';
+import { parseTransformer } from '../feature-store/transformer-store.js';
 import { readManifest } from '../models/model-folder.js';
 import type { MlflowClient } from '../models/registry/mlflow-client.js';
 import type { MlflowModelVersion } from '../models/registry/mlflow-models.js';
@@ -19,7 +21,11 @@ export const CHAMPION = 'champion';
 /** All runs of one home are in this MLflow experiment. */
 export const EXPERIMENT = 'sentinel-flow';
 /** Names of artifacts below a run. */
-export const ARTIFACTS = { model: 'model', plots: 'plots', split: 'split.json' } as const;
+export const ARTIFACTS = {
+  ...{ model: 'model', plots: 'plots', split: 'split.json', transformer: 'transformer.json' },
+} as const;
+/** The tag of runs and versions that names the transformer of their inputs. */
+export const TRANSFORMER_TAG = 'sentinel.transformer';
 
 const SCORE_TAG = 'score.';
 
@@ -56,6 +62,30 @@ export async function splitOf(mlflow: MlflowClient, model: ModelVersion): Promis
   return splitSchema.parse(JSON.parse(text));
 }
 
+/**
+ * The transformer that a version names, from the artifacts of its run; null for a version that names none.
+ *
+ * @throws PipelineError TRANSFORMER_FILE when the artifact is another one
+ */
+export async function transformerOf(
+  mlflow: MlflowClient,
+  model: ModelVersion,
+): Promise<NamedTransformer | null> {
+  const found = await mlflow.models.getVersion(model.name, model.version);
+  const hash = found?.tags[TRANSFORMER_TAG];
+  if (hash === undefined) return null;
+  const run = await mlflow.runs.get(model.mlflowRunId);
+  const uri = `${run.artifactUri}/${ARTIFACTS.transformer}`;
+  const text = await mlflow.artifacts.downloadText(uri);
+  return { hash, transformer: parseTransformer(text, hash, uri) };
+}
+
+/** A transformer and its SHA-256. */
+export interface NamedTransformer {
+  readonly hash: string;
+  readonly transformer: Transformer;
+}
+
 /** The files of a version, and of its members if it is an ensemble, on this disk. */
 export async function fetchModel(
   mlflow: MlflowClient,
@@ -79,7 +109,8 @@ export async function fetchModel(
           manifest.members.map((member) => fetchModel(mlflow, layout, member.name, member.version)),
         )
       : [];
-  return { name, version, folder, members };
+  const transformer = found.tags[TRANSFORMER_TAG] ?? null;
+  return { name, version, folder, transformer, members };
 }
 
 /** Keeps scores with a version, where MLflow's page shows them. */

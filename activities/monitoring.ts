@@ -26,7 +26,13 @@ import { taskKey } from './compute.js';
 import { usableWeeks } from './judged-weeks.js';
 import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
-import { fetchModel, recordScores, requireChampion, splitOf } from './model-store.js';
+import {
+  fetchModel,
+  recordScores,
+  requireChampion,
+  splitOf,
+  transformerOf,
+} from './model-store.js';
 
 const POLL_MS = 500;
 
@@ -60,15 +66,18 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
         });
         if (output.score !== null) await recordScores(mlflow, champion, [output.score]);
         const predictions = { table: PREDICTIONS.name, version };
-        return { week, model: champion, predictions, score: output.score };
+        const { transformer } = local;
+        return { week, model: champion, transformer, predictions, score: output.score };
       });
     },
 
     measureDrift: async ({ week, model, preset }) => {
       const champion = await requireChampion(mlflow, model);
       const reference = referenceOf(await splitOf(mlflow, champion));
+      const named = await transformerOf(mlflow, champion);
       const version = await featuresVersion();
-      const input = { reference, version, week, preset };
+      const transformer = named?.hash ?? null;
+      const input = { reference, version, transformer: named?.transformer ?? null, week, preset };
       return compute('measureDrift', input, async ({ output, stagingDir }) => {
         const { rows, scores } = output;
         const report = {
@@ -91,11 +100,19 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
           txn: { appId: `drift/${reportHash}`, version: 1 },
           rows: report.scores.map(({ partition, statistic, value, threshold, verdict }) => ({
             ...{ report_hash: reportHash, model, model_version: champion.version, partition },
-            ...{ features_version: version, rows, statistic, value, threshold, verdict },
+            ...{
+              features_version: version,
+              rows,
+              statistic,
+              value,
+              threshold,
+              verdict,
+              transformer,
+            },
           })),
         }).finally(() => db.close());
         const drifted = report.scores.some(({ verdict }) => verdict === 'drifted');
-        return { week, reportHash, rows, scores: report.scores, drifted };
+        return { week, reportHash, rows, transformer, scores: report.scores, drifted };
       });
     },
 

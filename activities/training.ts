@@ -5,6 +5,11 @@ import type { JsonObject } from '../contracts/json.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import type { Split } from '../contracts/schemas/values.js';
 import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
+import {
+  readTransformer,
+  saveTransformer,
+  TRANSFORMER_FILE,
+} from '../feature-store/transformer-store.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
 import { hashJson } from '../dag/plan-hash.js';
 import { wholeWeeks } from '../domain/lifecycle/split-weeks.js';
@@ -24,6 +29,8 @@ import {
   recordScores,
   requireChampion,
   splitOf,
+  TRANSFORMER_TAG,
+  type NamedTransformer,
 } from './model-store.js';
 import { monitor } from '../pipelines/monitor.js';
 import { ENSEMBLE } from '../pipelines/train.js';
@@ -39,6 +46,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
     name: string,
     split: Split,
     planHash: string,
+    transformer: NamedTransformer | null,
     params: Readonly<Record<string, string>>,
   ): Promise<MlflowRun> {
     const run = await mlflow.runs.ensureRun({
@@ -49,6 +57,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       tags: {
         'sentinel.planHash': planHash,
         'sentinel.features': `${split.features.table}@${split.features.version}`,
+        ...(transformer && { [TRANSFORMER_TAG]: transformer.hash }),
         'mlflow.source.name': activityInfo().workflowExecution?.workflowId ?? '',
         'mlflow.source.type': 'PROJECT',
       },
@@ -70,6 +79,13 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       JSON.stringify(split, null, 2),
       `${run.artifactUri}/${ARTIFACTS.split}`,
     );
+    if (transformer !== null) {
+      await saveTransformer(layout.transformers, transformer.transformer);
+      await mlflow.artifacts.uploadText(
+        JSON.stringify(transformer.transformer),
+        `${run.artifactUri}/${ARTIFACTS.transformer}`,
+      );
+    }
     return run;
   }
 
@@ -138,7 +154,8 @@ export function trainingTasks(dependencies: ActivityDependencies) {
 
     trainModel: ({ model, split, preset }, { planHash }) =>
       compute('trainModel', { model, split, preset }, async ({ output, stagingDir }) => {
-        const run = await openRun(model.name, split, planHash, {
+        const transformer = await stagedTransformer(stagingDir, output.transformer);
+        const run = await openRun(model.name, split, planHash, transformer, {
           ...{ model: model.name, kind: model.kind, target: model.target, preset: preset.name },
           ...{ seed: String(preset.seed), classes: String(output.classes.length) },
           ...{ trainRows: String(output.rows.train), validateRows: String(output.rows.validate) },
@@ -148,6 +165,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
         return {
           model,
           mlflowRunId: run.runId,
+          transformer: output.transformer,
           classes: output.classes.length,
           validationMacroF1: output.metrics['validate.macroF1'] ?? 0,
         };
@@ -161,7 +179,11 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       );
       const input = { name, target, members: local, split, preset };
       return compute('fitEnsemble', input, async ({ output, stagingDir }) => {
-        const run = await openRun(name, split, planHash, {
+        const transformer =
+          output.transformer === null
+            ? null
+            : await stagedTransformer(stagingDir, output.transformer);
+        const run = await openRun(name, split, planHash, transformer, {
           ...{
             model: name,
             kind: 'ensemble',
@@ -180,6 +202,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
         return {
           name,
           mlflowRunId: run.runId,
+          transformer: output.transformer,
           weights: { ...output.weights },
           validationMacroF1: output.metrics['validate.macroF1'] ?? 0,
         };
@@ -189,6 +212,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
     registerModel: ({ name, target, kind, mlflowRunId, firstIsChampion }) =>
       cancellable(`registering ${name}`, async () => {
         const run = await mlflow.runs.get(mlflowRunId);
+        const transformer = run.tags[TRANSFORMER_TAG];
         const version = await mlflow.models.ensureModelVersion({
           name,
           runId: mlflowRunId,
@@ -199,6 +223,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
             kind,
             'sentinel.planHash': run.tags['sentinel.planHash'] ?? '',
             'sentinel.features': run.tags['sentinel.features'] ?? '',
+            ...(transformer !== undefined && { [TRANSFORMER_TAG]: transformer }),
           },
         });
         if (firstIsChampion && (await findChampion(mlflow, name)) === undefined) {
@@ -211,7 +236,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       const local = await cancellable(`fetching ${model.name}`, () =>
         fetchModel(mlflow, layout, model.name, model.version),
       );
-      const input = { model: local, target: model.target, version: split.features.version, parts };
+      const input = { model: local, target: model.target, split, parts };
       return compute('evaluateModel', input, async ({ output, stagingDir }) => {
         const run = await mlflow.runs.get(model.mlflowRunId);
         const scores = output.map(({ perClass: _, ...score }) => score);
@@ -236,6 +261,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
         return {
           champion: await fetchModel(mlflow, layout, champion, version),
           challenger: await fetchModel(mlflow, layout, challenger.name, challenger.version),
+          selections: { ...(await splitOf(mlflow, challenger)).selections, test: selection },
         };
       });
       // the rows are a part of the week: a name of their own keeps the scores of whole weeks apart
@@ -244,7 +270,6 @@ export function trainingTasks(dependencies: ActivityDependencies) {
         ...current,
         version: features.version,
         partition: heldOut,
-        selection,
       };
       return compute('compareModels', input, async ({ output }) => {
         await recordScores(mlflow, challenger, [output.challenger]);
@@ -258,6 +283,12 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       });
     },
   } satisfies Partial<TaskCodes>;
+}
+
+/** The transformer that a job has left in the folder of its model. */
+async function stagedTransformer(stagingDir: string, hash: string): Promise<NamedTransformer> {
+  const file = join(stagingDir, STAGED.model, TRANSFORMER_FILE);
+  return { hash, transformer: await readTransformer(file, hash) };
 }
 
 /** What new models are scored on: the test rows, and each watched week. */

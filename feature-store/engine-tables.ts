@@ -87,6 +87,7 @@ export const PREDICTIONS: TableSchema = {
     { name: 'app', type: 'string' },
     { name: 'predicted', type: 'string' },
     { name: 'probability', type: 'float' },
+    { name: 'transformer', type: 'string' },
   ],
   partitionColumns: ['iso_year', 'iso_week'],
   statsColumns: ['time_first'],
@@ -106,6 +107,7 @@ export const DRIFT_SCORES: TableSchema = {
     { name: 'value', type: 'double' },
     { name: 'threshold', type: 'double' },
     { name: 'verdict', type: 'string' },
+    { name: 'transformer', type: 'string' },
   ],
   partitionColumns: [],
 };

@@ -2,12 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { FeatureDb, quote } from './duckdb.js';
-import {
-  TRAINING_PARTS,
-  trainingSet,
-  type TrainingSetRecord,
-  type TrainingSetRequest,
-} from './training-set.js';
+import { TRAINING_PARTS } from './select-rows.js';
+import { trainingSet, type TrainingSetRecord, type TrainingTablesRequest } from './training-set.js';
 import { saveTransformer } from './transformer-store.js';
 
 /**
@@ -18,7 +14,7 @@ import { saveTransformer } from './transformer-store.js';
  * @throws PipelineError as `trainingSet`
  */
 export async function exportTrainingSet(
-  request: TrainingSetRequest,
+  request: TrainingTablesRequest,
   outDir: string,
   transformers: string,
 ): Promise<TrainingSetRecord> {

@@ -20,6 +20,10 @@ export async function fitSteps(
   rows: string,
   options: Omit<FeatureDbOptions, 'threads'> = {},
 ): Promise<FittedStep[]> {
+  const asTheyAre = steps.flatMap((step) =>
+    step.kind === 'scale' && step.by === 'none' ? [{ ...step, center: 0, scale: 1 }] : [],
+  );
+  if (asTheyAre.length === steps.length) return asTheyAre; // there is nothing to learn
   const db = await FeatureDb.open({ ...options, threads: 1 });
   try {
     return await db.session(async (session) => {

@@ -10,30 +10,27 @@ import {
   DuckDBFloatVector,
   DuckDBIntegerVector,
   DuckDBListVector,
-  DuckDBUBigIntVector,
   type DuckDBDataChunk,
   type DuckDBVector,
 } from '@duckdb/node-api';
 import { PipelineError } from '../contracts/errors.js';
+import type { Selection } from '../contracts/schemas/values.js';
 import { TABULAR_FEATURE_NAMES } from '../domain/traffic/features.js';
-import { scanSnapshot } from './delta/scan.js';
-import { readSnapshot, type LiveFile } from './delta/snapshot.js';
+import { columnsOfStep, type Transformer } from '../domain/traffic/transformer.js';
+import { readSnapshot, type Snapshot } from './delta/snapshot.js';
 import { readOldVersions } from './delta/vacuumed.js';
-import { isInWeek } from './derived.js';
-import { quoteList, quoteName, type FeatureDb, type Session } from './duckdb.js';
+import { quoteList, type FeatureDb, type Session } from './duckdb.js';
 import { selectFeatures } from './feature-sql.js';
 import type { ParsedSource } from './ingest/parse-flows.js';
-import { FLOW_FEATURES, isoWeekText, PPI_COLUMNS, PPI_LENGTH, tableFolder } from './tables.js';
-
-/** Which flows; conditions are joined by AND. */
-export interface FlowSelection {
-  /** ISO weeks, e.g. `2022-W23`. @default all */
-  readonly weeks?: readonly string[];
-  /** Start of the first instant, inclusive, ms since 1970. */
-  readonly fromMs?: number;
-  /** End, exclusive, ms since 1970. */
-  readonly toMs?: number;
-}
+import {
+  rowsOf,
+  rowsOfPart,
+  type RowConditions,
+  type Selections,
+  type TrainingPart,
+} from './select-rows.js';
+import { FLOW_FEATURES, isoWeekText, PPI_LENGTH, tableFolder } from './tables.js';
+import { selectTransformed } from './transform-sql.js';
 
 /** N flows in the order of time_first, source_sha, source_row. */
 export interface FlowSet {
@@ -52,28 +49,53 @@ export interface FlowSet {
   readonly timeFirstMs: Float64Array;
   /** ISO week of each flow. */
   readonly week: readonly string[];
-  /** BigUint64Array, shape [N]; equal for flows whose features are all equal. Stable within one program version. */
-  readonly rowHash: BigUint64Array;
   /** SHA-256 of the source file each flow came from. */
   readonly sourceSha: readonly string[];
   /** Its row in that file, 1-based. */
   readonly sourceRow: Float64Array;
 }
 
+/** Where flows are read, and what their tabular columns are. */
+export interface FlowSource {
+  readonly db: FeatureDb;
+  readonly tablesRoot: string;
+  /** Version of `flow_features`. @default the newest */
+  readonly version?: number;
+  /** Makes the tabular columns. @default the columns as they are stored */
+  readonly transformer?: Transformer | null;
+}
+
 /**
  * Reads flows from `flow_features`.
  *
+ * @param selection undefined for every row
  * @throws PipelineError TABLE_UNKNOWN when no features were built yet, TABLE_VERSION_UNKNOWN, TABLE_VERSION_VACUUMED
  */
-export async function readFlowSet(
-  request: {
-    readonly db: FeatureDb;
-    readonly tablesRoot: string;
-    /** Version of `flow_features`. @default the newest */
-    readonly version?: number;
-  } & FlowSelection,
+export function readFlowSet(
+  source: FlowSource,
+  selection?: Selection,
+  conditions?: RowConditions,
 ): Promise<FlowSet> {
-  const { db, tablesRoot, version } = request;
+  return readRows(source, (snapshot) => rowsOf(snapshot, selection, conditions));
+}
+
+/**
+ * Reads a part of a split: no flow that an earlier part has, and no row that began after the version was committed.
+ *
+ * @throws PipelineError as `readFlowSet`
+ */
+export function readPart(
+  source: FlowSource,
+  selections: Selections,
+  part: TrainingPart,
+): Promise<FlowSet> {
+  return readRows(source, (snapshot) => rowsOfPart(snapshot, selections, part));
+}
+
+async function readRows(
+  { db, tablesRoot, version, transformer }: FlowSource,
+  rows: (snapshot: Snapshot) => string,
+): Promise<FlowSet> {
   const table = tableFolder(tablesRoot, FLOW_FEATURES.name);
   const snapshot = await readSnapshot(table, { ...(version !== undefined && { version }) });
   if (snapshot === undefined)
@@ -84,9 +106,7 @@ export async function readFlowSet(
       fix: 'build features first: `sentinel run ingest`',
     });
   return readOldVersions([snapshot], () =>
-    db.session((session) =>
-      collect(session, scanSnapshot(snapshot, weekFilter(request.weeks)), request),
-    ),
+    db.session((session) => collect(session, rows(snapshot), transformer ?? AS_STORED)),
   );
 }
 
@@ -99,20 +119,22 @@ export async function readParsedFlowSet(request: {
   readonly db: FeatureDb;
   readonly parsed: ParsedSource;
   readonly scratchDir: string;
+  /** Makes the tabular columns. @default the columns as they are stored */
+  readonly transformer?: Transformer | null;
 }): Promise<FlowSet> {
-  const { db, parsed, scratchDir } = request;
+  const { db, parsed, scratchDir, transformer } = request;
   await mkdir(scratchDir, { recursive: true });
   try {
     return await db.session(async (session) => {
       const files = parsed.staged.map(({ file }) => file);
-      if (files.length === 0) return joinChunks([]);
+      if (files.length === 0) return joinChunks([], []);
       const flows = `SELECT * FROM read_parquet(${quoteList(files)}, hive_partitioning = true,
         hive_types = {'iso_year': INTEGER, 'iso_week': INTEGER, 'app': VARCHAR})`;
       await session.run(`CREATE TEMP TABLE parsed_flows AS ${flows}`);
       return collect(
         session,
         await selectFeatures(session, 'SELECT * FROM parsed_flows', scratchDir),
-        {},
+        transformer ?? AS_STORED,
       );
     });
   } finally {
@@ -120,44 +142,36 @@ export async function readParsedFlowSet(request: {
   }
 }
 
-function weekFilter(weeks: readonly string[] | undefined): (file: LiveFile) => boolean {
-  if (weeks === undefined) return () => true;
-  const filters = weeks.map(isInWeek);
-  return (file) => filters.some((inWeek) => inWeek(file));
-}
+/** The steps of the view of the same name, for models that name no transformer. */
+const AS_STORED: Pick<Transformer, 'steps'> = {
+  steps: TABULAR_FEATURE_NAMES.map((of) => ({
+    ...{ kind: 'scale', of, by: 'none', log1p: false, center: 0, scale: 1 },
+  })),
+};
 
 async function collect(
   session: Session,
-  features: string,
-  selection: FlowSelection,
+  rows: string,
+  transformer: Pick<Transformer, 'steps'>,
 ): Promise<FlowSet> {
-  const { fromMs, toMs } = selection;
-  const conditions = [
-    ...(fromMs === undefined ? [] : [`epoch_us(time_first) >= ${Math.round(fromMs * 1000)}`]),
-    ...(toMs === undefined ? [] : [`epoch_us(time_first) < ${Math.round(toMs * 1000)}`]),
-  ];
-  const tabular = TABULAR_FEATURE_NAMES.map(quoteName);
-  const arrays = ['ppi_size_bytes', 'ppi_direction', 'ppi_ipt_ms'];
-  const result = await session.stream(`
-    SELECT app, category, sni_domain, (iso_year * 100 + iso_week)::INTEGER, epoch_us(time_first) / 1000::DOUBLE,
-      source_row::DOUBLE, hash(${[...tabular, ...PPI_COLUMNS].join(', ')}), source_sha, ${arrays.join(', ')}, ${tabular.join(', ')}
-    FROM (${features}) ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}
-    ORDER BY time_first, source_sha, source_row`);
+  const featureNames = transformer.steps.flatMap(columnsOfStep);
+  const select = await selectTransformed(session, transformer, rows, KEPT);
+  const result = await session.stream(`${select} ORDER BY time_first, source_sha, source_row`);
   const chunks: FlowSet[] = [];
   for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0;) {
-    chunks.push(readChunk(chunk));
+    chunks.push(readChunk(chunk, featureNames));
     chunk = await result.fetchChunk();
   }
-  return joinChunks(chunks);
+  return joinChunks(chunks, featureNames);
 }
 
-function readChunk(chunk: DuckDBDataChunk): FlowSet {
+function readChunk(chunk: DuckDBDataChunk, featureNames: readonly string[]): FlowSet {
   const n = chunk.rowCount;
-  const features = TABULAR_FEATURE_NAMES.length;
+  const features = featureNames.length;
   const strings = (index: number) => chunk.getColumnValues(index) as string[]; // VARCHAR, never null in this table
   const tabular = new Float32Array(n * features); // [n, F]
   for (let f = 0; f < features; f++) {
-    const column = vector(chunk, FIRST_TABULAR + f, DuckDBFloatVector);
+    const column = vector(chunk, FIRST_TABULAR + f, DuckDBDoubleVector);
     for (let i = 0; i < n; i++) tabular[i * features + f] = column.getItem(i) ?? 0;
   }
   const ppi = new Float32Array(n * PPI_LENGTH * 3); // [n, 30, 3]
@@ -170,15 +184,14 @@ function readChunk(chunk: DuckDBDataChunk): FlowSet {
         ppi[(i * PPI_LENGTH + t) * 3 + c] = values.getItem(offset + t) ?? 0;
     }
   }
-  const lengthColumn = vector(chunk, FIRST_TABULAR + LENGTH_FEATURE, DuckDBFloatVector);
+  const lengthColumn = vector(chunk, 6, DuckDBFloatVector);
   const numbers = vector(chunk, 3, DuckDBIntegerVector);
   const times = vector(chunk, 4, DuckDBDoubleVector);
   const rows = vector(chunk, 5, DuckDBDoubleVector);
-  const hashes = vector(chunk, 6, DuckDBUBigIntVector);
   return {
     n,
     tabular,
-    featureNames: TABULAR_FEATURE_NAMES,
+    featureNames,
     ppi,
     lengths: Uint8Array.from({ length: n }, (_, i) => lengthColumn.getItem(i) ?? 0),
     app: strings(0),
@@ -187,21 +200,19 @@ function readChunk(chunk: DuckDBDataChunk): FlowSet {
     sourceSha: strings(7),
     timeFirstMs: Float64Array.from({ length: n }, (_, i) => times.getItem(i) ?? 0),
     week: Array.from({ length: n }, (_, i) => weekOf(numbers.getItem(i) ?? 0)),
-    rowHash: BigUint64Array.from({ length: n }, (_, i) => hashes.getItem(i) ?? 0n),
     sourceRow: Float64Array.from({ length: n }, (_, i) => rows.getItem(i) ?? 0),
   };
 }
 
-function joinChunks(chunks: readonly FlowSet[]): FlowSet {
+function joinChunks(chunks: readonly FlowSet[], featureNames: readonly string[]): FlowSet {
   const n = chunks.reduce((rows, chunk) => rows + chunk.n, 0);
   const set = {
     n,
-    tabular: new Float32Array(n * TABULAR_FEATURE_NAMES.length),
-    featureNames: TABULAR_FEATURE_NAMES,
+    tabular: new Float32Array(n * featureNames.length),
+    featureNames,
     ppi: new Float32Array(n * PPI_LENGTH * 3),
     lengths: new Uint8Array(n),
     timeFirstMs: new Float64Array(n),
-    rowHash: new BigUint64Array(n),
     sourceRow: new Float64Array(n),
     app: chunks.flatMap(({ app }) => app),
     category: chunks.flatMap(({ category }) => category),
@@ -211,11 +222,10 @@ function joinChunks(chunks: readonly FlowSet[]): FlowSet {
   };
   let start = 0;
   for (const chunk of chunks) {
-    set.tabular.set(chunk.tabular, start * TABULAR_FEATURE_NAMES.length);
+    set.tabular.set(chunk.tabular, start * featureNames.length);
     set.ppi.set(chunk.ppi, start * PPI_LENGTH * 3);
     set.lengths.set(chunk.lengths, start);
     set.timeFirstMs.set(chunk.timeFirstMs, start);
-    set.rowHash.set(chunk.rowHash, start);
     set.sourceRow.set(chunk.sourceRow, start);
     start += chunk.n;
   }
@@ -252,6 +262,11 @@ function weekOf(yearAndWeek: number): string {
   return isoWeekText(Math.floor(yearAndWeek / 100), yearAndWeek % 100);
 }
 
+/** Columns in front of the features, by place. */
+const KEPT = [
+  ...['app', 'category', 'sni_domain', '(iso_year * 100 + iso_week)::INTEGER AS year_week'],
+  ...['epoch_us(time_first) / 1000::DOUBLE AS time_ms', 'source_row::DOUBLE AS row'],
+  ...['ppi_len::FLOAT AS packets', 'source_sha', 'ppi_size_bytes', 'ppi_direction', 'ppi_ipt_ms'],
+];
 const FIRST_ARRAY = 8;
-const FIRST_TABULAR = FIRST_ARRAY + 3;
-const LENGTH_FEATURE = TABULAR_FEATURE_NAMES.indexOf('ppi_len');
+const FIRST_TABULAR = KEPT.length;

@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { PipelineError } from '../contracts/errors.js';
+import type { Selection } from '../contracts/schemas/values.js';
 import { hashJson } from '../dag/plan-hash.js';
 import { requireUsable, type FeatureView } from '../domain/traffic/feature-views.js';
 import { TABULAR_FEATURE_NAMES } from '../domain/traffic/features.js';
@@ -16,22 +17,21 @@ import {
   type Label,
   type Transformer,
 } from '../domain/traffic/transformer.js';
-import { scanSnapshot } from './delta/scan.js';
 import { readSnapshot, type Snapshot } from './delta/snapshot.js';
 import { commitTimes, newestAt } from './delta/commit-times.js';
-import { isInWeek } from './derived.js';
 import { quoteName, type Session } from './duckdb.js';
 import { countTargets, fitSteps } from './fit-transformer.js';
-import { FLOW_FEATURES, PPI_COLUMNS, tableFolder } from './tables.js';
+import {
+  rowsOf,
+  rowsOfPart,
+  TRAINING_PARTS,
+  type Selections,
+  type TrainingPart,
+} from './select-rows.js';
+import { FLOW_FEATURES, isoWeekText, PPI_COLUMNS, tableFolder } from './tables.js';
 import { selectTransformed, type FoldCounts } from './transform-sql.js';
 import { transformerHash } from './transformer-store.js';
 import { weekRows } from './week-rows.js';
-
-/** Parts in the order of time; a flow stays in the first that has it. */
-export const TRAINING_PARTS = ['train', 'validate', 'test'] as const;
-
-/** One of the parts above. */
-export type TrainingPart = (typeof TRAINING_PARTS)[number];
 
 /** What to read. */
 export interface TrainingSetRequest {
@@ -40,12 +40,22 @@ export interface TrainingSetRequest {
   readonly view: FeatureView;
   /** What a model is to tell; null for analysis, which may see everything. */
   readonly label: Label | null;
-  /** ISO weeks of each part. */
-  readonly weeks: Readonly<Record<TrainingPart, readonly string[]>>;
-  /** The instant, ms since 1970: not in the future. */
-  readonly asOfMs: number;
+  readonly selections: Selections;
+  /** The instant, ms since 1970: not in the future. @default when the version was committed */
+  readonly asOfMs?: number;
   /** Version of `flow_features`, committed by then. @default the newest of those */
   readonly version?: number;
+}
+
+/** A training set whose rows have not been read yet. */
+export interface OpenTrainingSet {
+  readonly snapshot: Snapshot;
+  readonly asOfMs: number;
+  readonly transformer: Transformer;
+}
+
+/** What to read as tables. */
+export interface TrainingTablesRequest extends TrainingSetRequest {
   /** Folds for encodings of the training rows. @default 5 */
   readonly folds?: number;
 }
@@ -65,6 +75,8 @@ export interface TrainingSetRecord {
     Record<
       TrainingPart,
       {
+        readonly selection: Selection;
+        /** ISO weeks of its rows. */
         readonly weeks: readonly string[];
         readonly rows: number;
         /** Rows left out because an earlier part has the same flow. */
@@ -90,125 +102,139 @@ const KEYS = ['source_sha', 'source_row', 'time_first', 'app', 'category'] as co
 const ORDER = 'time_first, source_sha, source_row';
 
 /**
- * Reads a training set; its transformer is fitted on the training rows alone, and categories of these are
- * encoded out of fold, equal flows in one fold.
+ * Finds the rows of a training set and fits its transformer on the training rows alone; `readPart` reads them.
  *
  * @throws PipelineError FEATURE_LEAKS, FEATURE_UNKNOWN, TRAINING_SET_CUT, TRAINING_TOO_FEW_ROWS
  */
-export async function trainingSet(
+export async function openTrainingSet(
   session: Session,
   request: TrainingSetRequest,
-): Promise<TrainingSet> {
-  const { view, label, weeks, asOfMs, folds = 5 } = request;
+): Promise<OpenTrainingSet> {
+  const { view, label, selections } = request;
   requireUsable(view, label);
   const snapshot = await snapshotAt(request);
-  const { version } = snapshot;
-  const rowsOf = (part: TrainingPart): string => rowsUntil(snapshot, weeks[part], asOfMs);
-  const steps = await fitSteps(view.steps, rowsOf('train'));
+  const { asOfMs = snapshot.timestampMs } = request;
+  const training = rowsOfPart(snapshot, selections, 'train', asOfMs);
+  const { rows, weeks } = await extentOf(session, training);
+  if (rows === 0) throw nothingToTrainOn(snapshot, selections.train);
+  const transformer: Transformer = {
+    format: 1,
+    view: view.name,
+    fittedOn: { table: FLOW_FEATURES.name, version: snapshot.version, weeks, rows },
+    steps: await fitSteps(view.steps, training),
+  };
+  return { snapshot, asOfMs, transformer };
+}
+
+/**
+ * Reads a training set into tables of the session; categories of training rows are encoded out of fold,
+ * equal flows in one fold.
+ *
+ * @throws PipelineError as `openTrainingSet`
+ */
+export async function trainingSet(
+  session: Session,
+  request: TrainingTablesRequest,
+): Promise<TrainingSet> {
+  const { view, label, selections, folds = 5 } = request;
+  const { snapshot, asOfMs, transformer } = await openTrainingSet(session, request);
   const parts: Partial<Record<TrainingPart, TrainingSetRecord['parts'][TrainingPart]>> = {};
   const select: Partial<Record<TrainingPart, string>> = {};
-  let transformer: Transformer | undefined;
-  for (const [index, part] of TRAINING_PARTS.entries()) {
-    const found = await separate(
-      session,
-      part,
-      rowsOf(part),
-      TRAINING_PARTS.slice(0, index),
-      folds,
+  for (const part of TRAINING_PARTS) {
+    const selection = selections[part];
+    const rows = rowsOfPart(snapshot, selections, part, asOfMs);
+    await session.run(
+      `CREATE OR REPLACE TEMP TABLE part AS SELECT *, ${foldOf(folds)} AS fold FROM (${rows})`,
     );
-    if (part === 'train' && found.rows === 0) throw nothingToTrainOn(snapshot, weeks.train);
-    transformer ??= {
-      format: 1,
-      view: view.name,
-      fittedOn: { table: FLOW_FEATURES.name, version, weeks: weeks[part], rows: found.rows },
-      steps,
-    };
-    const source = `SELECT * FROM part_${part}`;
-    const counts = part === 'train' ? await foldCounts(session, source, steps) : undefined;
+    const source = 'SELECT * FROM part';
+    const counts =
+      part === 'train' ? await foldCounts(session, source, transformer.steps) : undefined;
     const features = await selectTransformed(session, transformer, source, KEYS, counts);
     await session.run(`CREATE OR REPLACE TEMP TABLE training_${part} AS ${features}`);
     select[part] = `SELECT * FROM training_${part} ORDER BY ${ORDER}`;
+    const all = await extentOf(session, rowsOf(snapshot, selection, { untilMs: asOfMs }));
+    const kept = await extentOf(session, source);
     const sha256 = await contentHash(session, `training_${part}`);
-    parts[part] = { weeks: weeks[part], ...found, sha256 };
+    parts[part] = { selection, ...kept, duplicates: all.rows - kept.rows, sha256 };
   }
-  for (const part of TRAINING_PARTS) await session.run(`DROP TABLE part_${part}`);
-  const complete = transformer!; // there is a first part
+  await session.run('DROP TABLE part');
   return {
     record: {
       view: view.name,
       viewHash: hashJson(view),
       label,
-      features: { table: FLOW_FEATURES.name, version },
+      features: { table: FLOW_FEATURES.name, version: snapshot.version },
       asOfMs,
       folds,
-      transformer: transformerHash(complete),
+      transformer: transformerHash(transformer),
       parts: parts as TrainingSetRecord['parts'], // all parts were made above
     },
-    transformer: complete,
-    featureNames: steps.flatMap(columnsOfStep),
+    transformer,
+    featureNames: transformer.steps.flatMap(columnsOfStep),
     select: select as TrainingSet['select'], // the same
   };
 }
 
-async function snapshotAt({ tablesRoot, asOfMs, version }: TrainingSetRequest): Promise<Snapshot> {
-  const table = tableFolder(tablesRoot, FLOW_FEATURES.name);
+/** How many rows there are, and their ISO weeks, oldest first. */
+async function extentOf(
+  session: Session,
+  rows: string,
+): Promise<{ rows: number; weeks: string[] }> {
+  const weeks = await session.rows<{ year: number; week: number; n: number }>(
+    `SELECT iso_year AS year, iso_week AS week, count(*) AS n FROM (${rows}) GROUP BY ALL ORDER BY ALL`,
+  );
+  return {
+    rows: weeks.reduce((sum, { n }) => sum + n, 0),
+    weeks: weeks.map(({ year, week }) => isoWeekText(year, week)),
+  };
+}
+
+/** By 128 bits of what a model can see: equal for equal flows, in every version of the program. */
+function foldOf(folds: number): string {
+  const seen = [...TABULAR_FEATURE_NAMES, ...PPI_COLUMNS].map(quoteName).join(', ');
+  return `(md5_number(row(${seen})::VARCHAR) % ${folds})::INTEGER`;
+}
+
+async function snapshotAt(request: TrainingSetRequest): Promise<Snapshot> {
+  const { asOfMs, version } = request;
+  const table = tableFolder(request.tablesRoot, FLOW_FEATURES.name);
+  if (asOfMs === undefined) {
+    const snapshot = await readSnapshot(table, { ...(version !== undefined && { version }) });
+    if (snapshot !== undefined) return snapshot;
+    throw cutOff(table, 'no version', 'a table with a version');
+  }
   const newest = newestAt(await commitTimes(table), asOfMs);
   const wanted = version ?? newest;
+  const found = `version ${wanted ?? 'none'} as of ${new Date(asOfMs).toISOString()}`;
+  if (asOfMs > Date.now())
+    throw cutOff(table, found, 'an instant that has passed: later commits would change the set');
   const snapshot =
-    newest === undefined || wanted === undefined || wanted > newest || asOfMs > Date.now()
+    newest === undefined || wanted === undefined || wanted > newest
       ? undefined
       : await readSnapshot(table, { version: wanted });
   if (snapshot !== undefined) return snapshot;
-  throw new PipelineError({
-    code: 'TRAINING_SET_CUT',
-    file: table,
-    found: `version ${wanted ?? 'none'} as of ${new Date(asOfMs).toISOString()}`,
-    expected:
-      asOfMs > Date.now()
-        ? 'an instant that has passed: later commits would change the set'
-        : newest === undefined
-          ? 'a table that had been committed by then'
-          : `a version up to ${newest}, the newest that had been committed by then`,
-    fix: 'name a later instant, or an older version',
-  });
+  const expected =
+    newest === undefined
+      ? 'a table that had been committed by then'
+      : `a version up to ${newest}, the newest that had been committed by then`;
+  throw cutOff(table, found, expected);
 }
 
-function nothingToTrainOn(snapshot: Snapshot, weeks: readonly string[]): PipelineError {
+function cutOff(table: string, found: string, expected: string): PipelineError {
+  const fix = 'name a later instant, or an older version';
+  return new PipelineError({ code: 'TRAINING_SET_CUT', file: table, found, expected, fix });
+}
+
+function nothingToTrainOn(snapshot: Snapshot, selection: Selection): PipelineError {
   const there = weekRows(snapshot).map(({ week }) => week);
+  const weeks = selection.kind === 'slices' ? selection.slices.map(({ week }) => week) : [];
   return new PipelineError({
     code: 'TRAINING_TOO_FEW_ROWS',
     file: snapshot.table,
-    found: `no rows of ${weeks.join(', ') || 'no week'} in version ${snapshot.version} by then`,
+    found: `no training rows${weeks.length === 0 ? '' : ` of ${weeks.join(', ')}`} in version ${snapshot.version} by then`,
     expected: there.length === 0 ? 'no week is there yet' : there.join(', '),
     fix: 'name weeks of the table, or a later instant',
   });
-}
-
-function rowsUntil(snapshot: Snapshot, weeks: readonly string[], asOfMs: number): string {
-  const filters = weeks.map(isInWeek);
-  const scan = scanSnapshot(snapshot, (file) => filters.some((inWeek) => inWeek(file)));
-  return `SELECT * FROM (${scan}) WHERE epoch_us(time_first) <= ${Math.floor(asOfMs * 1000)}`;
-}
-
-/** Makes `part_<name>`: the rows without the flows that earlier parts have. */
-async function separate(
-  session: Session,
-  part: TrainingPart,
-  rows: string,
-  earlier: readonly TrainingPart[],
-  folds: number,
-): Promise<{ rows: number; duplicates: number }> {
-  // 128 bits of what a model can see: equal for equal flows, whenever and wherever they were
-  const seen = [...TABULAR_FEATURE_NAMES, ...PPI_COLUMNS].map(quoteName).join(', ');
-  const keyed = `SELECT *, md5_number(row(${seen})::VARCHAR) AS flow_key FROM (${rows})`;
-  const isNew = earlier.map((other) => `flow_key NOT IN (SELECT flow_key FROM part_${other})`);
-  await session.run(`CREATE OR REPLACE TEMP TABLE part_${part} AS
-    SELECT *, (flow_key % ${folds})::INTEGER AS fold FROM (${keyed})
-    WHERE ${['true', ...isNew].join(' AND ')}`);
-  const [all] = await session.rows<{ n: number }>(`SELECT count(*) AS n FROM (${rows})`);
-  const [kept] = await session.rows<{ n: number }>(`SELECT count(*) AS n FROM part_${part}`);
-  const count = kept?.n ?? 0;
-  return { rows: count, duplicates: (all?.n ?? 0) - count };
 }
 
 async function foldCounts(

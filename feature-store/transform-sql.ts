@@ -27,7 +27,7 @@ export type FoldCounts = ReadonlyMap<FittedStep, readonly TargetCounts[]>;
  */
 export async function selectTransformed(
   session: Session,
-  { steps }: Transformer,
+  { steps }: Pick<Transformer, 'steps'>,
   rows: string,
   keep: readonly string[] = [],
   folds?: FoldCounts,
@@ -81,8 +81,11 @@ export function inputOf(step: Extract<FeatureStep, { kind: 'scale' }>): string {
 
 function valuesOf(step: FittedStep, lookup: string): string[] {
   switch (step.kind) {
-    case 'scale':
-      return [`(${inputOf(step)} - ${literal(step.center)}) / ${literal(step.scale)}`];
+    case 'scale': {
+      const value = inputOf(step);
+      if (step.by === 'none') return [value];
+      return [`(${value} - ${literal(step.center)}) / ${literal(step.scale)}`];
+    }
     case 'hash':
       return Array.from(
         { length: step.buckets },

@@ -1,11 +1,13 @@
 /** Champion against challenger on rows that neither has seen. */
-import type { Score, Selection } from '../../contracts/schemas/values.js';
+import type { Score } from '../../contracts/schemas/values.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
+import { readPart, type FlowSet } from '../../feature-store/read-flows.js';
+import type { Selections } from '../../feature-store/select-rows.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import type { TrainedModel } from '../../models/model.js';
 import type { JobContext } from './index.js';
-import { openModel, type LocalModel } from './open-model.js';
-import { readSelection, withLabels } from './select-flows.js';
+import { withLabels } from './label-flows.js';
+import { openModel, openTransformer, type LocalModel } from './open-model.js';
 
 /** Scores of both on the same rows; a class that a model does not know counts against it. */
 export async function compareModelsJob(
@@ -14,21 +16,25 @@ export async function compareModelsJob(
     challenger: LocalModel;
     version: number;
     partition: string;
-    selection: Selection;
+    /** Of the challenger's split; both are scored on the test rows. */
+    selections: Selections;
   },
   { layout, setupDir }: JobContext,
 ): Promise<{ champion: Score; challenger: Score }> {
+  const { version, selections } = input;
   const db = await FeatureDb.open();
-  const source = { db, tablesRoot: layout.tables, version: input.version };
-  const set = await readSelection(source, input.selection).finally(() => db.close());
+  const rowsFor = async (local: LocalModel): Promise<FlowSet> => {
+    const transformer = await openTransformer(local);
+    return readPart({ db, tablesRoot: layout.tables, version, transformer }, selections, 'test');
+  };
   const models = [
     await openModel(input.champion, setupDir),
     await openModel(input.challenger, setupDir),
   ] as const;
   try {
     const classes = [...new Set(models.flatMap((model) => model.classes))].sort();
-    const known = withLabels(set, 'APP', classes);
-    const score = (model: TrainedModel): Score => {
+    const score = async (local: LocalModel, model: TrainedModel): Promise<Score> => {
+      const known = withLabels(await rowsFor(local), 'APP', classes);
       const probabilities = spread(model, known.flows, classes);
       const { accuracy, macroF1, weightedF1 } = evaluate(probabilities, known.labels, classes);
       const { partition } = input;
@@ -41,9 +47,13 @@ export async function compareModelsJob(
         weightedF1,
       };
     };
-    return { champion: score(models[0]), challenger: score(models[1]) };
+    return {
+      champion: await score(input.champion, models[0]),
+      challenger: await score(input.challenger, models[1]),
+    };
   } finally {
     for (const model of models) model.dispose();
+    db.close();
   }
 }
 

@@ -1,12 +1,13 @@
 /** Scores models on rows they were not trained on. */
 import { join } from 'node:path';
-import type { Score, Selection, Target } from '../../contracts/schemas/values.js';
+import type { Score, Selection, Split, Target } from '../../contracts/schemas/values.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
+import { readFlowSet } from '../../feature-store/read-flows.js';
 import { evaluate, type ClassScore } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
 import type { JobContext } from './index.js';
-import { openModel, type LocalModel } from './open-model.js';
-import { readSelection, withLabels } from './select-flows.js';
+import { withLabels } from './label-flows.js';
+import { openModel, openTransformer, type LocalModel } from './open-model.js';
 import { STAGED, writePlots } from './staged-files.js';
 
 /** Scores of one part of the data, with those of each class. */
@@ -14,24 +15,36 @@ export interface EvaluatedPart extends Score {
   readonly perClass: readonly ClassScore[];
 }
 
-/** A score for each part with at least one row of a trained class; its confusion matrix is staged. */
+/**
+ * A score for each part with at least one row of a trained class; its confusion matrix is staged. A watched
+ * week is scored whole, as it will be when it is new; of other parts, flows that training has seen are left out.
+ */
 export async function evaluateModelJob(
   input: {
     model: LocalModel;
     target: Target;
-    version: number;
+    split: Split;
     parts: readonly { partition: string; selection: Selection }[];
   },
   { layout, setupDir, stagingDir, progress }: JobContext,
 ): Promise<EvaluatedPart[]> {
-  const { target, version, parts } = input;
+  const { target, split, parts } = input;
+  const { train, validate } = split.selections;
   const db = await FeatureDb.open();
+  const transformer = await openTransformer(input.model);
   const model = await openModel(input.model, setupDir);
   try {
     const scores: EvaluatedPart[] = [];
     for (const { partition, selection } of parts) {
       progress(`${input.model.name} on ${partition}`);
-      const set = await readSelection({ db, tablesRoot: layout.tables, version }, selection);
+      const source = {
+        db,
+        tablesRoot: layout.tables,
+        version: split.features.version,
+        transformer,
+      };
+      const without = split.watch.includes(partition) ? [] : [train, validate];
+      const set = await readFlowSet(source, selection, { without });
       const { flows, labels, rowsUnseenClass } = withLabels(set, target, model.classes);
       if (flows.n === 0) continue;
       const evaluation = evaluate(model.predict(flows), labels, model.classes);

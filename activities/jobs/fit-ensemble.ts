@@ -1,25 +1,35 @@
 /** Finds the weights of an ensemble on the validation rows. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PipelineError } from '../../contracts/errors.js';
 import type { Preset, Split, Target } from '../../contracts/schemas/values.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
+import { readPart } from '../../feature-store/read-flows.js';
+import { TRANSFORMER_FILE } from '../../feature-store/transformer-store.js';
 import { EnsembleModel } from '../../models/ensemble/model.js';
 import { fitEnsembleWeights } from '../../models/ensemble/weights.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
 import type { JobContext } from './index.js';
-import { openModel, type LocalModel } from './open-model.js';
-import { readSelection, withLabels } from './select-flows.js';
+import { withLabels } from './label-flows.js';
+import { openModel, openTransformer, type LocalModel } from './open-model.js';
 import { STAGED, writePlots } from './staged-files.js';
 
 /** Weights by member; each is >= 0 and they add up to 1. */
 export interface FittedEnsemble {
   readonly weights: Readonly<Record<string, number>>;
   readonly rows: number;
+  /** Hash of the transformer of all members, which lies in the ensemble's folder too; null for members without one. */
+  readonly transformer: string | null;
   /** Macro-F1 of each member alone and of the ensemble, on the validation rows. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** Weights that score best on the split's validation rows. */
+/**
+ * Weights that score best on the split's validation rows.
+ *
+ * @throws PipelineError ENSEMBLE_MEMBERS when the members' transformers differ
+ */
 export async function fitEnsembleJob(
   input: {
     name: string;
@@ -32,8 +42,11 @@ export async function fitEnsembleJob(
 ): Promise<FittedEnsemble> {
   const { name, target, members, split, preset } = input;
   const db = await FeatureDb.open();
-  const source = { db, tablesRoot: layout.tables, version: split.features.version };
-  const set = await readSelection(source, split.selections.validate).finally(() => db.close());
+  const [first] = members;
+  requireOneTransformer(members);
+  const transformer = first === undefined ? null : await openTransformer(first);
+  const source = { db, tablesRoot: layout.tables, version: split.features.version, transformer };
+  const set = await readPart(source, split.selections, 'validate').finally(() => db.close());
 
   const models = await Promise.all(members.map((member) => openModel(member, setupDir)));
   const classes = models[0]?.classes ?? [];
@@ -54,7 +67,10 @@ export async function fitEnsembleJob(
   );
   try {
     const scores = evaluate(ensemble.predict(flows), labels, classes);
-    await ensemble.save(join(stagingDir, STAGED.model));
+    const folder = join(stagingDir, STAGED.model);
+    await ensemble.save(folder);
+    if (transformer !== null)
+      await writeFile(join(folder, TRANSFORMER_FILE), `${JSON.stringify(transformer)}\n`);
     const title = `${name}, validation ${split.validate.at(-1) ?? ''}`;
     await writePlots(join(stagingDir, STAGED.plots), {
       'confusion-validation.svg': await plotConfusion(scores, title),
@@ -69,6 +85,7 @@ export async function fitEnsembleJob(
     return {
       weights: Object.fromEntries(members.map((member, m) => [member.name, weights[m] ?? 0])),
       rows: flows.n,
+      transformer: first?.transformer ?? null,
       metrics: {
         ...Object.fromEntries(alone),
         'validate.accuracy': scores.accuracy,
@@ -81,4 +98,15 @@ export async function fitEnsembleJob(
   } finally {
     ensemble.dispose();
   }
+}
+
+function requireOneTransformer(members: readonly LocalModel[]): void {
+  const names = members.map(({ name, transformer }) => `${name}: ${transformer ?? 'none'}`);
+  if (new Set(members.map(({ transformer }) => transformer)).size <= 1) return;
+  throw new PipelineError({
+    code: 'ENSEMBLE_MEMBERS',
+    found: `members with inputs of different transformers: ${names.join(', ')}`,
+    expected: 'members that were trained on the same split, with one transformer',
+    fix: 'train the members anew, in one run',
+  });
 }

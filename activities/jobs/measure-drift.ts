@@ -1,14 +1,15 @@
 /** Compares a week with the rows its model was trained on. */
+import { PipelineError } from '../../contracts/errors.js';
 import type { Preset, Selection } from '../../contracts/schemas/values.js';
 import { binFlows, fitFlowBins, type FlowColumns } from '../../domain/drift/bin-flows.js';
 import { judgeDrift, type DriftScore, type DriftWindow } from '../../domain/drift/judge-drift.js';
 import { wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
 import { HISTOGRAM_COLUMNS } from '../../domain/traffic/features.js';
+import type { Transformer } from '../../domain/traffic/transformer.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
-import type { FlowSet } from '../../feature-store/read-flows.js';
+import { readFlowSet, type FlowSet } from '../../feature-store/read-flows.js';
 import { PPI_CHANNELS, PPI_PACKETS } from '../../models/model.js';
 import type { JobContext } from './index.js';
-import { readSelection } from './select-flows.js';
 
 const HOUR_MS = 3_600_000;
 const HISTOGRAM_BINS = 8;
@@ -20,20 +21,20 @@ export async function measureDriftJob(
     reference: { selection: Selection; version: number };
     /** Version of `flow_features` that holds the week. */
     version: number;
+    /** The model's; null for a version that names none. */
+    transformer: Transformer | null;
     week: string;
     preset: Preset;
   },
   { layout }: JobContext,
 ): Promise<{ rows: number; scores: DriftScore[] }> {
-  const { reference, version, week, preset } = input;
+  const { reference, version, transformer, week, preset } = input;
   const db = await FeatureDb.open();
   try {
-    const tablesRoot = layout.tables;
-    const before = await readSelection(
-      { db, tablesRoot, version: reference.version },
-      reference.selection,
-    );
-    const now = await readSelection({ db, tablesRoot, version }, wholeWeeks([week]));
+    const source = { db, tablesRoot: layout.tables, transformer };
+    const known = { ...source, version: reference.version };
+    const before = await readFlowSet(known, reference.selection);
+    const now = await readFlowSet({ ...source, version }, wholeWeeks([week]));
     const columns = columnsOf(before);
     const bins = fitFlowBins(columns);
     const windowOf = (set: FlowSet, of: FlowColumns): DriftWindow => ({
@@ -65,6 +66,7 @@ function columnsOf(set: FlowSet): FlowColumns {
     );
   const histogram = (name: string): Float32Array => {
     const first = set.featureNames.indexOf(`${name}_share_0`);
+    if (first < 0) throw noHistogram(name);
     const width = set.featureNames.length;
     return Float32Array.from({ length: set.n * HISTOGRAM_BINS }, (_, k) => {
       const row = Math.floor(k / HISTOGRAM_BINS);
@@ -83,4 +85,14 @@ function columnsOf(set: FlowSet): FlowColumns {
     phistSrcIpt: histogram(srcIpt),
     phistDstIpt: histogram(dstIpt),
   };
+}
+
+function noHistogram(column: string): PipelineError {
+  return new PipelineError({
+    code: 'FEATURE_UNKNOWN',
+    column,
+    found: "the model's transformer has no shares of this histogram as they are stored",
+    expected: `${column}_share_0 and the seven after it`,
+    fix: 'train the model on a view with all histograms, such as flow-statistics',
+  });
 }

@@ -1,6 +1,8 @@
 /** A registered model from folders that have been fetched already. */
 import { join } from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
+import type { Transformer } from '../../domain/traffic/transformer.js';
+import { readTransformer, TRANSFORMER_FILE } from '../../feature-store/transformer-store.js';
 import { loadModel } from '../../models/load-model.js';
 import type { TrainedModel } from '../../models/model.js';
 import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
@@ -10,6 +12,8 @@ export interface LocalModel {
   readonly name: string;
   readonly version: string;
   readonly folder: string;
+  /** Hash of the transformer that makes its inputs; null for a version that takes features as they are stored. */
+  readonly transformer: string | null;
   readonly members: readonly LocalModel[];
 }
 
@@ -29,4 +33,17 @@ export function openModel(local: LocalModel, setupDir: string): Promise<TrainedM
       });
     },
   });
+}
+
+/**
+ * The transformer that a version names, from its own folder; null when it names none.
+ *
+ * @throws PipelineError TRANSFORMER_FILE
+ */
+export async function openTransformer({
+  folder,
+  transformer,
+}: LocalModel): Promise<Transformer | null> {
+  if (transformer === null) return null;
+  return readTransformer(join(folder, TRANSFORMER_FILE), transformer);
 }

@@ -9,10 +9,11 @@ import {
   type WeekSlice,
 } from '../../domain/lifecycle/split-weeks.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
-import type { FlowSet } from '../../feature-store/read-flows.js';
+import { readFlowSet, readPart, type FlowSet } from '../../feature-store/read-flows.js';
+import type { Selections } from '../../feature-store/select-rows.js';
 import { queryTables } from '../../feature-store/query-tables.js';
 import type { JobContext } from './index.js';
-import { classesOf, namesOf, readSelection, withLabels, type FlowSource } from './select-flows.js';
+import { classesOf, namesOf, withLabels } from './label-flows.js';
 
 /** A split, and what keeps it from being used. */
 export interface PlannedSplit {
@@ -21,13 +22,18 @@ export interface PlannedSplit {
   readonly faults: readonly Fault[];
 }
 
-type Parts = Record<'train' | 'validate' | 'test', Selection>;
+/** Where rows are read: one version of `flow_features`. */
+interface FlowSource {
+  readonly db: FeatureDb;
+  readonly tablesRoot: string;
+  readonly version: number;
+}
 
 const SHARES = { train: [0, 0.6], validate: [0.6, 0.8], test: [0.8, 1] } as const;
 const TARGETS: readonly Target[] = ['APP', 'CATEGORY'];
 
 /** How the rows are cut; the rest of a split follows from it and from the training rows. */
-type Cut = Pick<Split, 'kind' | 'rule' | 'watch'> & { readonly selections: Parts };
+type Cut = Pick<Split, 'kind' | 'rule' | 'watch'> & { readonly selections: Selections };
 
 /** The split for the first champions. `weeks` are those of the table, `usable` have enough rows. */
 export async function planSplitJob(
@@ -38,7 +44,7 @@ export async function planSplitJob(
   try {
     const source = { db, tablesRoot: layout.tables, version };
     const cut = weekCut(usable) ?? (await mergedCut(source, weeks, usable, preset));
-    const train = await readSelection(source, cut.selections.train);
+    const train = await readFlowSet(source, cut.selections.train);
     return {
       split: await splitOf(source, cut, train, preset),
       faults: await trainingFaults(source, cut, train, preset),
@@ -77,7 +83,7 @@ export async function planRetrainJob(
   const db = await FeatureDb.open();
   try {
     const source = { db, tablesRoot: layout.tables, version };
-    return await splitOf(source, cut, await readSelection(source, cut.selections.train), preset);
+    return await splitOf(source, cut, await readFlowSet(source, cut.selections.train), preset);
   } finally {
     db.close();
   }
@@ -123,7 +129,7 @@ async function trainingFaults(
   train: FlowSet,
   preset: Preset,
 ): Promise<Fault[]> {
-  const validate = await readSelection(source, selections.validate);
+  const validate = await readPart(source, selections, 'validate');
   return TARGETS.flatMap((target): Fault[] => {
     const { classes } = classesOf(train, target, preset.minRowsPerClass);
     const known = withLabels(validate, target, classes).flows.n;
@@ -161,7 +167,7 @@ async function splitOf(
 /** The ISO weeks of a selection, oldest first. */
 async function weeksOf(source: FlowSource, selection: Selection): Promise<string[]> {
   if (selection.kind === 'slices') return selection.slices.map(({ week }) => week);
-  return [...new Set((await readSelection(source, selection)).week)].sort();
+  return [...new Set((await readFlowSet(source, selection)).week)].sort();
 }
 
 /** Classes with too few training rows, for both targets. */
@@ -175,7 +181,7 @@ function skippedClasses(train: FlowSet, preset: Preset): Split['skippedClasses']
   );
 }
 
-async function timeParts({ db, tablesRoot, version }: FlowSource): Promise<Parts> {
+async function timeParts({ db, tablesRoot, version }: FlowSource): Promise<Selections> {
   const { rows } = await queryTables({
     db,
     tablesRoot,
@@ -192,7 +198,7 @@ async function timeParts({ db, tablesRoot, version }: FlowSource): Promise<Parts
   };
 }
 
-function randomParts(seed: number): Parts {
+function randomParts(seed: number): Selections {
   const part = ([from, to]: readonly [number, number]): Selection => ({
     kind: 'random',
     from,
@@ -202,9 +208,13 @@ function randomParts(seed: number): Parts {
   return { train: part(SHARES.train), validate: part(SHARES.validate), test: part(SHARES.test) };
 }
 
-async function halfIsKnown(source: FlowSource, parts: Parts, preset: Preset): Promise<boolean> {
-  const train = await readSelection(source, parts.train);
+async function halfIsKnown(
+  source: FlowSource,
+  parts: Selections,
+  preset: Preset,
+): Promise<boolean> {
+  const train = await readFlowSet(source, parts.train);
   const known = new Set(classesOf(train, 'APP', preset.minRowsPerClass).classes);
-  const names = namesOf(await readSelection(source, parts.test), 'APP');
+  const names = namesOf(await readFlowSet(source, parts.test), 'APP');
   return names.filter((name) => known.has(name)).length * 2 >= names.length;
 }

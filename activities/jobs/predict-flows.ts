@@ -5,11 +5,12 @@ import { stageRows } from '../../feature-store/append-rows.js';
 import type { StagedFile } from '../../feature-store/delta/commit.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { PREDICTIONS } from '../../feature-store/engine-tables.js';
+import { readFlowSet } from '../../feature-store/read-flows.js';
 import { parseIsoWeek } from '../../feature-store/tables.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import type { JobContext } from './index.js';
-import { openModel, type LocalModel } from './open-model.js';
-import { readSelection, withLabels } from './select-flows.js';
+import { withLabels } from './label-flows.js';
+import { openModel, openTransformer, type LocalModel } from './open-model.js';
 
 /** Predictions of one week, staged, and their score. */
 export interface PredictedWeek {
@@ -25,10 +26,11 @@ export async function predictFlowsJob(
 ): Promise<PredictedWeek> {
   const { model: local, version, week } = input;
   const db = await FeatureDb.open();
+  const transformer = await openTransformer(local);
   const model = await openModel(local, setupDir);
   try {
-    const source = { db, tablesRoot: layout.tables, version };
-    const set = await readSelection(source, wholeWeeks([week]));
+    const source = { db, tablesRoot: layout.tables, version, transformer };
+    const set = await readFlowSet(source, wholeWeeks([week]));
     const probabilities = model.predict(set); // [N, K]
     const K = model.classes.length;
     const { isoYear, isoWeek } = parseIsoWeek(week)!; // checked at the border of the task
@@ -47,6 +49,7 @@ export async function predictFlowsJob(
         app: set.app[i] ?? '',
         predicted: model.classes[best] ?? '',
         probability: row[best] ?? 0,
+        transformer: local.transformer,
       };
     });
     const tags = { model: local.name, model_version: local.version };

@@ -1,8 +1,14 @@
 /** Trains one model on the split's rows and leaves its folder and pictures in the staging folder. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
-import type { ModelSpec, Preset, Split } from '../../contracts/schemas/values.js';
+import type { ModelSpec, Preset, Split, Target } from '../../contracts/schemas/values.js';
+import { MODEL_VIEW } from '../../domain/traffic/feature-views.js';
+import type { Label, Transformer } from '../../domain/traffic/transformer.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
+import { readPart, type FlowSet } from '../../feature-store/read-flows.js';
+import { openTrainingSet } from '../../feature-store/training-set.js';
+import { TRANSFORMER_FILE, transformerHash } from '../../feature-store/transformer-store.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
 import { plotImportance } from '../../models/evaluation/importance-plot.js';
@@ -15,11 +21,13 @@ import type { FeatureGain } from '../../models/xgboost/model.js';
 import { trainXgboost } from '../../models/xgboost/train.js';
 import type { JobContext } from './index.js';
 import { STAGED, writePlots } from './staged-files.js';
-import { classesOf, readSelection, withLabels } from './select-flows.js';
+import { classesOf, withLabels } from './label-flows.js';
 
 /** A trained model as its job leaves it; the files lie in the staging folder. */
 export interface TrainedStage {
   readonly classes: readonly string[];
+  /** Hash of the transformer in the model's folder. */
+  readonly transformer: string;
   readonly rows: { readonly train: number; readonly validate: number };
   readonly params: Readonly<Record<string, string>>;
   /** Metrics after each round or epoch, from 1. */
@@ -33,18 +41,11 @@ export async function trainModelJob(
   { model, split, preset }: { model: ModelSpec; split: Split; preset: Preset },
   context: JobContext,
 ): Promise<TrainedStage> {
-  const db = await FeatureDb.open();
-  const source = { db, tablesRoot: context.layout.tables, version: split.features.version };
-  const [trainSet, validateSet] = await (async () => {
-    try {
-      return [
-        await readSelection(source, split.selections.train),
-        await readSelection(source, split.selections.validate),
-      ] as const;
-    } finally {
-      db.close();
-    }
-  })();
+  const { transformer, trainSet, validateSet } = await readTrainingSet(
+    split,
+    LABELS[model.target],
+    context,
+  );
   const { classes } = classesOf(trainSet, model.target, preset.minRowsPerClass);
   const train = withLabels(trainSet, model.target, classes);
   const validation = withLabels(validateSet, model.target, classes);
@@ -63,7 +64,9 @@ export async function trainModelJob(
   const trained = await fit(model, request, preset, context);
   try {
     const scores = evaluate(trained.model.predict(validation.flows), validation.labels, classes);
-    await trained.model.save(join(context.stagingDir, STAGED.model));
+    const folder = join(context.stagingDir, STAGED.model);
+    await trained.model.save(folder);
+    await writeFile(join(folder, TRANSFORMER_FILE), `${JSON.stringify(transformer)}\n`);
     const title = `${model.name}, validation ${split.validate.at(-1) ?? ''}`;
     await writePlots(join(context.stagingDir, STAGED.plots), {
       'confusion-validation.svg': await plotConfusion(scores, title),
@@ -79,6 +82,7 @@ export async function trainModelJob(
     });
     return {
       classes,
+      transformer: transformerHash(transformer),
       rows: { train: train.flows.n, validate: validation.flows.n },
       params: trained.params,
       history: trained.history,
@@ -93,6 +97,29 @@ export async function trainModelJob(
     };
   } finally {
     trained.model.dispose();
+  }
+}
+
+const LABELS: Readonly<Record<Target, Label>> = { APP: 'app', CATEGORY: 'category' };
+
+/** The training and validation rows as they were known at the split's version, and what made their columns. */
+async function readTrainingSet(
+  { features, selections }: Split,
+  label: Label,
+  { layout, stagingDir }: JobContext,
+): Promise<{ transformer: Transformer; trainSet: FlowSet; validateSet: FlowSet }> {
+  const db = await FeatureDb.open({ tempDirectory: join(stagingDir, 'spill') });
+  try {
+    const { tables: tablesRoot } = layout;
+    const { version } = features;
+    const { transformer } = await db.session((session) =>
+      openTrainingSet(session, { tablesRoot, view: MODEL_VIEW, label, selections, version }),
+    );
+    const source = { db, tablesRoot, version, transformer };
+    const trainSet = await readPart(source, selections, 'train');
+    return { transformer, trainSet, validateSet: await readPart(source, selections, 'validate') };
+  } finally {
+    db.close();
   }
 }
 

@@ -1,6 +1,7 @@
 /** `sentinel features`: the feature views, and training sets made from them. */
 import { Command, Option } from 'commander';
 import { PipelineError } from '../../contracts/errors.js';
+import { wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
 import { FEATURE_VIEWS, featureView, leaksOf } from '../../domain/traffic/feature-views.js';
 import { columnsOfStep, type FeatureStep, type Label } from '../../domain/traffic/transformer.js';
 import { exportTrainingSet } from '../../feature-store/export-training-set.js';
@@ -86,10 +87,10 @@ export function featuresCommand(): Command {
         tablesRoot: tables,
         view: featureView(name),
         label: label === 'none' ? null : label,
-        weeks: {
-          train: weeksBetween('--train', train),
-          validate: validate === undefined ? [] : weeksBetween('--validate', validate),
-          test: test === undefined ? [] : weeksBetween('--test', test),
+        selections: {
+          train: wholeWeeks(weeksBetween('--train', train)),
+          validate: wholeWeeks(validate === undefined ? [] : weeksBetween('--validate', validate)),
+          test: wholeWeeks(test === undefined ? [] : weeksBetween('--test', test)),
         },
         asOfMs: asOf === undefined ? Date.now() : instant(asOf),
         ...(version !== undefined && { version: wholeNumber('--version', version) }),

@@ -112,6 +112,8 @@ export const taskContracts = {
     z.object({
       model: modelSpec,
       mlflowRunId: z.string(),
+      /** Hash of the transformer that it was trained with. */
+      transformer: z.string(),
       classes: z.int(),
       validationMacroF1: z.number(),
     }),
@@ -123,6 +125,8 @@ export const taskContracts = {
     z.object({
       name: z.string(),
       mlflowRunId: z.string(),
+      /** Of all members; null for members that name none. */
+      transformer: z.string().nullable(),
       weights: z.record(z.string(), z.number()),
       validationMacroF1: z.number(),
     }),
@@ -154,6 +158,7 @@ export const taskContracts = {
     z.object({
       week: isoWeek,
       model: modelVersion,
+      transformer: z.string().nullable(),
       predictions: tableVersion,
       score: score.nullable(),
     }),
@@ -166,6 +171,7 @@ export const taskContracts = {
       week: isoWeek,
       reportHash: z.string(),
       rows: z.int(),
+      transformer: z.string().nullable(),
       scores: z.array(driftScore),
       drifted: z.boolean(),
     }),

@@ -83,6 +83,9 @@ export function featureView(name: string): FeatureView {
   });
 }
 
+/** What the models of the pipelines are given beside the packets. Each of them scales for itself what it has to. */
+export const MODEL_VIEW = featureView('flow-statistics');
+
 /** Why a model may not use the view, a fault for each column; empty when it may. */
 export function leaksOf({ name, steps }: FeatureView): Fault[] {
   const columns = new Set(steps.map(({ of }) => of));

@@ -2,17 +2,24 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
 import { featureView, type FeatureView } from '../../domain/traffic/feature-views.js';
 import { readSnapshot } from '../../feature-store/delta/snapshot.js';
 import { exportTrainingSet } from '../../feature-store/export-training-set.js';
+import type { Selections } from '../../feature-store/select-rows.js';
 import { loadTransformer } from '../../feature-store/transformer-store.js';
 import { trainingSet, type TrainingSetRequest } from '../../feature-store/training-set.js';
 import { aFlow, aHome, deriveFeatures, flowCsv, ingest, type StoreHome } from './store-builders.js';
 
-const WEEKS = { train: ['2022-W23'], validate: ['2022-W24'], test: ['2022-W25'] };
-const ALL_WEEKS = Object.values(WEEKS).flat();
+const ALL_WEEKS = ['2022-W23', '2022-W24', '2022-W25'];
+const PARTS = partsOf('2022-W23', '2022-W24', '2022-W25');
 const MONDAYS = ['06-06', '06-13', '06-20'];
 const BEFORE_THE_TABLE = Date.UTC(2023, 0, 1);
+
+function partsOf(train: string, validate?: string, test?: string): Selections {
+  const part = (week?: string) => wholeWeeks(week === undefined ? [] : [week]);
+  return { train: part(train), validate: part(validate), test: part(test) };
+}
 
 /** Three weeks, each of flows that no other week has, and of `shared` that all have. */
 async function threeWeeks(home: StoreHome, shared = 0): Promise<void> {
@@ -36,7 +43,7 @@ async function threeWeeks(home: StoreHome, shared = 0): Promise<void> {
 async function read(home: StoreHome, change: Partial<TrainingSetRequest> = {}) {
   const request: TrainingSetRequest = {
     ...{ tablesRoot: home.tablesRoot, view: featureView('flow-scaled'), label: 'app' },
-    ...{ weeks: WEEKS, asOfMs: Date.now() },
+    ...{ selections: PARTS, asOfMs: Date.now() },
     ...change,
   };
   return home.db.session(async (session) => {
@@ -83,7 +90,7 @@ test('a row that happened after the instant is not in the set, though its week i
   const features = await readSnapshot(path.join(home.tablesRoot, 'flow_features'));
   const newest = [...(features?.files.values() ?? [])].at(-1)?.partitionValues;
   const week = `${newest?.['iso_year'] ?? ''}-W${String(newest?.['iso_week']).padStart(2, '0')}`;
-  const { record } = await read(home, { weeks: { ...WEEKS, test: [week] } });
+  const { record } = await read(home, { selections: { ...PARTS, test: wholeWeeks([week]) } });
   expect(record.parts.test).toMatchObject({ rows: 0, duplicates: 0 });
 });
 
@@ -104,7 +111,7 @@ test('what is fitted depends on the training weeks alone', async () => {
   await threeWeeks(home);
   const asOfMs = Date.now();
   const all = await read(home, { asOfMs });
-  const trainOnly = await read(home, { asOfMs, weeks: { ...WEEKS, validate: [], test: [] } });
+  const trainOnly = await read(home, { asOfMs, selections: partsOf('2022-W23') });
   expect(trainOnly.transformer).toEqual(all.transformer);
   expect(all.transformer.fittedOn).toMatchObject({ weeks: ['2022-W23'], rows: 40 });
   const bytes = all.train.map((row) => Number(row['standard_log1p_bytes']));
@@ -124,7 +131,7 @@ test('a training row is encoded without its own label, a later one with it', asy
     steps: [{ kind: 'target', of: 'sni_domain', label: 'app', smooth: 1 }],
   };
   const [first, later] = await home.db.session(async (session) => {
-    const request = { tablesRoot: home.tablesRoot, view, label: null, weeks: WEEKS };
+    const request = { tablesRoot: home.tablesRoot, view, label: null, selections: PARTS };
     const { select, featureNames } = await trainingSet(session, {
       ...request,
       asOfMs: Date.now(),
@@ -164,7 +171,9 @@ test('an instant before the table, in the future, or before the version is refus
 test('weeks without rows are nothing to train on', async () => {
   const home = await aHome();
   await threeWeeks(home);
-  await expect(read(home, { weeks: { ...WEEKS, train: ['2022-W01'] } })).rejects.toMatchObject({
+  await expect(
+    read(home, { selections: { ...PARTS, train: wholeWeeks(['2022-W01']) } }),
+  ).rejects.toMatchObject({
     fault: { code: 'TRAINING_TOO_FEW_ROWS', expected: ALL_WEEKS.join(', ') },
   });
 });
@@ -173,11 +182,15 @@ test('an exported set has its rows, its record, and its transformer kept', async
   const home = await aHome();
   await threeWeeks(home);
   const [out, kept] = [path.join(home.root, 'out'), path.join(home.root, 'transformers')];
-  const request = { tablesRoot: home.tablesRoot, view: featureView('flow-packets'), weeks: WEEKS };
+  const request = {
+    tablesRoot: home.tablesRoot,
+    view: featureView('flow-packets'),
+    selections: PARTS,
+  };
   const asked = { ...request, label: 'app', asOfMs: Date.now() } as const;
   const record = await exportTrainingSet(asked, out, kept);
   expect(JSON.parse(await readFile(path.join(out, 'training-set.json'), 'utf8'))).toEqual(record);
-  expect((await loadTransformer(kept, record.transformer)).fittedOn.weeks).toEqual(WEEKS.train);
+  expect((await loadTransformer(kept, record.transformer)).fittedOn.weeks).toEqual(['2022-W23']);
   const sql = `SELECT count(*) AS rows, min(size_mean) AS least FROM read_parquet('${out}/train.parquet')`;
   // sizes 517, 1460 and 80
   expect(await home.db.rows(sql)).toEqual([{ rows: 40, least: (517 + 1460 + 80) / 3 }]);

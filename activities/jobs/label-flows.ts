@@ -1,0 +1,51 @@
+/** The labels of flows for one target. */
+import type { Target } from '../../contracts/schemas/values.js';
+import type { FlowSet } from '../../feature-store/read-flows.js';
+import { selectFlows as selectArrays, type LabelledFlows } from '../../models/model.js';
+
+/** Flows with the classes that a model knows; the others are counted. */
+export interface KnownFlows extends LabelledFlows {
+  /** Their rows in the set they were taken from, from 0. */
+  readonly rows: readonly number[];
+  readonly rowsUnseenClass: number;
+}
+
+/** Labels as indices into `classes`; rows of other classes are left out. */
+export function withLabels(set: FlowSet, target: Target, classes: readonly string[]): KnownFlows {
+  const index = new Map(classes.map((name, k) => [name, k]));
+  const names = namesOf(set, target);
+  const rows: number[] = [];
+  const labels: number[] = [];
+  names.forEach((name, i) => {
+    const label = index.get(name);
+    if (label === undefined) return;
+    rows.push(i);
+    labels.push(label);
+  });
+  return {
+    flows: selectArrays(set, rows),
+    labels: Int32Array.from(labels),
+    rows,
+    rowsUnseenClass: set.n - rows.length,
+  };
+}
+
+/** Classes with at least `minRows` rows, by name, and how many rows each of the others has. */
+export function classesOf(
+  set: FlowSet,
+  target: Target,
+  minRows: number,
+): { classes: string[]; skipped: Map<string, number> } {
+  const counts = new Map<string, number>();
+  for (const name of namesOf(set, target)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const all = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    classes: all.filter(([, rows]) => rows >= minRows).map(([name]) => name),
+    skipped: new Map(all.filter(([, rows]) => rows < minRows)),
+  };
+}
+
+/** Class names of the rows, [N]. */
+export function namesOf(set: FlowSet, target: Target): readonly string[] {
+  return target === 'APP' ? set.app : set.category;
+}
