@@ -1,4 +1,5 @@
-/** Where a model version or a run came from: plan, weeks, table versions, files, raw files. */
+/** Where a model version, a run or a prediction came from: plan, weeks, table versions, transformer, files, raw files. */
+import { z } from 'zod';
 import { PipelineError } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
 import { objectsIn } from '../contracts/json.js';
@@ -9,6 +10,10 @@ import {
   tableVersion,
   type Split,
 } from '../contracts/schemas/values.js';
+import { isInWeek } from '../feature-store/derived.js';
+import { readSnapshot } from '../feature-store/delta/snapshot.js';
+import { quote, type PlainRow } from '../feature-store/duckdb.js';
+import { PREDICTIONS } from '../feature-store/engine-tables.js';
 import {
   commitLineage,
   mergeSources,
@@ -17,8 +22,10 @@ import {
   type LineageSource,
   type WeekLineage,
 } from '../feature-store/lineage.js';
+import { queryIfPresent } from '../feature-store/query-tables.js';
+import { FLOW_FEATURES, isoWeekText, tableFolder } from '../feature-store/tables.js';
 import type { MlflowClient } from '../models/registry/mlflow-client.js';
-import { asModelVersion, splitOf } from './model-store.js';
+import { asModelVersion, splitOf, transformerOf, type NamedTransformer } from './model-store.js';
 import { closedRuns, type RecordedRun } from './runs/closed-runs.js';
 
 /** What a split read, week by week. */
@@ -39,6 +46,8 @@ interface ModelLineage {
   readonly planHash: string;
   /** Members of an ensemble: `app-xgboost` to `version 3, weight 0.6`. */
   readonly members: Readonly<Record<string, string>>;
+  /** Of its inputs; null for a version that takes features as they are stored. */
+  readonly transformer: NamedTransformer | null;
   readonly split: SplitLineage;
   readonly sources: readonly LineageSource[];
 }
@@ -58,18 +67,51 @@ interface RunLineage {
   readonly splits: readonly SplitLineage[];
   /** `NAME/VERSION`. */
   readonly models: readonly string[];
+  /** SHA-256 of those that its tasks fitted or used. */
+  readonly transformers: readonly string[];
   /** Raw files that it parsed, and those behind its splits; rows where the tables tell. */
   readonly sources: readonly RunSource[];
 }
 
+/** What model versions said of one flow, and what they said it from. */
+interface PredictionLineage {
+  readonly kind: 'prediction';
+  readonly sourceSha: string;
+  /** Row of the raw file, from 1. */
+  readonly sourceRow: number;
+  /** Oldest model version first. */
+  readonly predictions: readonly FlowPrediction[];
+  /** Versions that said it, where the registry still has them. */
+  readonly models: readonly ModelLineage[];
+  /** The raw file. */
+  readonly sources: readonly LineageSource[];
+}
+
+interface FlowPrediction {
+  /** `NAME/VERSION`. */
+  readonly model: string;
+  readonly predicted: string;
+  /** 0..1. */
+  readonly probability: number;
+  /** SHA-256; null where features were taken as they are stored. */
+  readonly transformer: string | null;
+  /** The version of `predictions` that has it first. */
+  readonly said: CommitLineage;
+  /** Version of `flow_features` that was read. */
+  readonly features: CommitLineage;
+  /** Files of the flow's week in that version, and in `flows` those of its raw file. */
+  readonly week: WeekLineage;
+}
+
 /** Where something came from. */
-export type Lineage = ModelLineage | RunLineage;
+export type Lineage = ModelLineage | RunLineage | PredictionLineage;
 
 /**
- * Follows a closed run (`train/2022-W25`, or its Temporal run id) or a model version (`app-cnn/3`, or an
- * alias: `app-cnn/champion`) to files.
+ * Follows a closed run (`train/2022-W25`, or its Temporal run id), a model version (`app-cnn/3`, or an alias:
+ * `app-cnn/champion`; `@` may stand for the last slash) or what was predicted of a flow (`<source_sha>:<source_row>`,
+ * eight digits of the hash are enough) to files.
  *
- * @param registry asked for models only
+ * @param registry asked for models and predictions
  * @throws PipelineError LINEAGE_UNKNOWN, TABLE_UNKNOWN, TABLE_VERSION_UNKNOWN
  */
 export async function lineageOf(
@@ -77,20 +119,22 @@ export async function lineageOf(
   registry: () => Promise<MlflowClient>,
   id: string,
 ): Promise<Lineage> {
+  const [, sha, row] = /^([0-9a-f]{8,64}):(\d+)$/.exec(id) ?? [];
+  if (sha !== undefined) return predictionLineage(layout, registry, sha, Number(row));
   const closed = closedRuns(layout);
   const [run] = [
     ...(await closed.list({ dagRunId: id }, 1)),
     ...(await closed.list({ temporalRunId: id }, 1)),
   ];
   if (run !== undefined) return runLineage(layout.tables, await closed.read(run.temporalRunId));
-  const [, name = '', version = ''] = /^(.+)\/([^/]+)$/.exec(id) ?? [];
+  const [, name = '', version = ''] = /^(.+)[/@]([^/@]+)$/.exec(id) ?? [];
   const model =
     name === '' ? undefined : await modelLineage(layout, await registry(), name, version);
   if (model !== undefined) return model;
   throw new PipelineError({
     code: 'LINEAGE_UNKNOWN',
     found: `${JSON.stringify(id)} is neither a closed run nor a model version`,
-    expected: 'an id such as train/2022-W25, app-cnn/3 or app-cnn/champion',
+    expected: 'an id such as train/2022-W25, app-cnn/3, app-cnn@champion or SOURCE_SHA:ROW',
     fix: 'see `sentinel runs list` and `sentinel models list`; an open run is known when it has closed',
   });
 }
@@ -119,8 +163,72 @@ async function modelLineage(
     dagRunId: run.tags['mlflow.source.name'] ?? '',
     planHash: run.tags['sentinel.planHash'] ?? '',
     members: Object.fromEntries(members),
+    transformer: await transformerOf(mlflow, model),
     split,
     sources: mergeSources(split.weeks),
+  };
+}
+
+async function predictionLineage(
+  layout: HomeLayout,
+  registry: () => Promise<MlflowClient>,
+  sha: string,
+  sourceRow: number,
+): Promise<PredictionLineage> {
+  const rows = await queryIfPresent(
+    layout.tables,
+    PREDICTIONS.name,
+    `FROM predictions WHERE starts_with(source_sha, ${quote(sha)}) AND source_row = ${sourceRow}
+     ORDER BY model, model_version::INTEGER`,
+  );
+  const [sourceSha, other] = new Set(rows.map((row) => String(row['source_sha'])));
+  if (sourceSha === undefined || other !== undefined) {
+    throw new PipelineError({
+      code: 'LINEAGE_UNKNOWN',
+      found:
+        other === undefined
+          ? `no prediction of row ${sourceRow} of the file ${sha}`
+          : `predictions of several files whose hash begins with ${sha}`,
+      expected: 'SOURCE_SHA:ROW of a flow that was scored',
+      fix: 'see `sentinel query "SELECT source_sha, source_row FROM predictions"`',
+    });
+  }
+  const predictions = await inOrder(rows, (row) => flowPrediction(layout.tables, row));
+  const versions = new Set(predictions.map(({ model }) => model));
+  const mlflow = await registry();
+  const models = await inOrder([...versions], (model) => {
+    const [name = '', version = ''] = model.split('/');
+    return modelLineage(layout, mlflow, name, version);
+  });
+  return {
+    kind: 'prediction',
+    sourceSha,
+    sourceRow,
+    predictions,
+    models: models.filter((model) => model !== undefined),
+    sources: predictions.at(-1)?.week.sources ?? [],
+  };
+}
+
+async function flowPrediction(tables: string, row: PlainRow): Promise<FlowPrediction> {
+  const text = (column: string): string => String(row[column]);
+  const week = isoWeekText(Number(row['iso_year']), Number(row['iso_week']));
+  const [name, version] = [text('model'), text('model_version')];
+  const predictions = await readSnapshot(tableFolder(tables, PREDICTIONS.name));
+  const inWeek = isInWeek(week);
+  const said = [...(predictions?.files.values() ?? [])].find(
+    (file) => inWeek(file) && file.tags['model'] === name && file.tags['model_version'] === version,
+  );
+  const features = Number(row['features_version']);
+  const [ofWeek] = await weekLineage(tables, features, [week], text('source_sha'));
+  return {
+    model: `${name}/${version}`,
+    predicted: text('predicted'),
+    probability: Number(row['probability']),
+    transformer: row['transformer'] == null ? null : text('transformer'),
+    said: await commitLineage(tables, PREDICTIONS.name, said!.addedIn), // the row is in a file
+    features: await commitLineage(tables, FLOW_FEATURES.name, features),
+    week: ofWeek!, // the row was read from that version
   };
 }
 
@@ -128,6 +236,7 @@ async function runLineage(tablesRoot: string, { run }: RecordedRun): Promise<Run
   const tables = new Map<string, { table: string; version: number; tasks: Set<string> }>();
   const splits = new Map<string, Split>();
   const models = new Set<string>();
+  const transformers = new Set<string>();
   const sources = new Map<string, RunSource>();
   for (const [task, { instances }] of Object.entries(run.record.tasks))
     for (const value of objectsIn(instances.map(({ input, output }) => [input, output]))) {
@@ -140,6 +249,7 @@ async function runLineage(tablesRoot: string, { run }: RecordedRun): Promise<Run
       }
       if (named.split !== undefined) splits.set(JSON.stringify(named.split), named.split);
       if (named.model !== undefined) models.add(`${named.model.name}/${named.model.version}`);
+      if (named.transformer !== undefined) transformers.add(named.transformer.transformer);
       if (named.source !== undefined) {
         const { path: file, sha256 } = named.source;
         sources.set(sha256, { file, sha256, rows: null });
@@ -160,6 +270,7 @@ async function runLineage(tablesRoot: string, { run }: RecordedRun): Promise<Run
     })),
     splits: followed,
     models: [...models].sort(),
+    transformers: [...transformers].sort(),
     sources: [...sources.values()],
   };
 }
@@ -176,6 +287,8 @@ async function splitLineage(tablesRoot: string, split: Split): Promise<SplitLine
 /** What every version has recorded of a raw file. */
 const rawFile = sourceFile.pick({ path: true, sha256: true });
 
+const usedTransformer = z.object({ transformer: z.string().length(64) });
+
 /** What of interest an object is. */
 function namedBy(value: object) {
   return {
@@ -183,6 +296,7 @@ function namedBy(value: object) {
     split: splitSchema.safeParse(value).data,
     model: modelVersion.safeParse(value).data,
     source: rawFile.safeParse(value).data,
+    transformer: usedTransformer.safeParse(value).data,
   };
 }
 

@@ -50,12 +50,14 @@ export interface CommitLineage {
  * Files and sources of some weeks of a version of `flow_features`.
  *
  * @param weeks weeks without rows are left out. @default all of the version
+ * @param sha256 of a raw file: then only files of `flows` with rows of it. @default all
  * @throws PipelineError TABLE_UNKNOWN, TABLE_VERSION_UNKNOWN
  */
 export async function weekLineage(
   tablesRoot: string,
   version: number,
   weeks?: readonly string[],
+  sha256?: string,
 ): Promise<WeekLineage[]> {
   const features = await requireSnapshot(tablesRoot, FLOW_FEATURES.name, version);
   const wanted = weekRows(features).filter(({ week }) => weeks?.includes(week) ?? true);
@@ -67,13 +69,16 @@ export async function weekLineage(
     const source =
       flows.get(flowsVersion) ?? (await requireSnapshot(tablesRoot, FLOWS.name, flowsVersion));
     flows.set(flowsVersion, source);
-    const flowFiles = filesOf(source, week);
+    const isOf = (raw: { sha256: string }) => sha256 === undefined || raw.sha256 === sha256;
+    const flowFiles = filesOf(source, week).filter(
+      (file) => sha256 === undefined || sourcesOf(file).some(isOf),
+    );
     found.push({
       week,
       features: files.map(lineageFile),
       flowsVersion,
       flows: flowFiles.map(lineageFile),
-      sources: rawFilesOf(flowFiles),
+      sources: rawFilesOf(flowFiles).filter(isOf),
     });
   }
   return found;

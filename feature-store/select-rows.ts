@@ -87,8 +87,8 @@ function conditionOf(selection: Selection): string {
   }
 }
 
-/** A list of one place in [0, 1) that depends on a key and the seed alone: splitmix64's finaliser. */
-function shareOf(key: string, seed: number): string {
+/** SQL of a list of one place in [0, 1) that depends on a key (UBIGINT) and the seed alone: splitmix64. */
+export function shareOf(key: string, seed: number): string {
   const offset = BigInt.asUintN(64, BigInt(seed) * 0x9e3779b97f4a7c15n);
   const steps = [
     // 64 bits of a sum or product, which DuckDB would not let overflow
