@@ -121,6 +121,11 @@ export function ingestTasks({ layout, compute }: ActivityDependencies) {
         features: versionOf(await commitWeeks(output), 'flow_features'),
         rows: output.reduce((rows, week) => rows + week.rows, 0),
       })),
+
+    compactWeeks: () =>
+      compute('compactWeeks', {}, ({ output: { filesBefore, filesAfter, skipped } }) =>
+        Promise.resolve({ filesBefore, filesAfter, skipped }),
+      ),
   } satisfies Partial<TaskCodes>;
 }
 

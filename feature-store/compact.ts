@@ -44,6 +44,10 @@ export async function compactTable(request: {
   /** Which files to look at. @default all */
   readonly only?: (file: LiveFile) => boolean;
   readonly dryRun?: boolean;
+  /** Told before each commit, in a line. */
+  readonly progress?: (detail: string) => void;
+  /** Asked before each commit; true ends it there, and what was committed stays. */
+  readonly shouldStop?: () => boolean;
 }): Promise<Compacted> {
   const { table, schema, targetBytes = 128e6, only = () => true, dryRun = false } = request;
   const snapshot = await readSnapshot(table);
@@ -53,7 +57,10 @@ export async function compactTable(request: {
     ...{ filesBefore: 0, filesAfter: 0, bytesBefore: 0, bytesAfter: 0, skipped: 0 },
   };
   if (snapshot === undefined) return sum;
-  for (const [index, groups] of planCommits(schema, files, targetBytes).entries()) {
+  const commits = planCommits(schema, files, targetBytes);
+  for (const [index, groups] of commits.entries()) {
+    if (request.shouldStop?.() === true) break;
+    request.progress?.(`${schema.name}: part ${index + 1} of ${commits.length}`);
     const before = groups.flat();
     const stagingDir = path.join(request.stagingDir, String(index));
     const after = dryRun

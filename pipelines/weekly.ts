@@ -49,6 +49,13 @@ export const weekly = dag(
       summary: (week) => text`watch ${week}`,
       width: 1, // a retraining in one week changes the champion that scores the next
     });
+    d.task('compact', act.compactWeeks, {
+      input: {},
+      // at the end: nothing waits for it, and it finds what the run has stored
+      after: [watched],
+      triggerRule: 'all_done',
+      summary: 'make the small files of closed weeks one',
+    });
     return d.task('report', act.writeReport, {
       input: {
         dagRunId: d.run.dagRunId,

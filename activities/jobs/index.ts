@@ -22,6 +22,7 @@ const JOBS = {
   parseFlows: async () => (await import('./parse-flows.js')).parseFlowsJob,
   aggregateTraffic: async () => (await import('./derive-tables.js')).aggregateTrafficJob,
   buildFeatures: async () => (await import('./derive-tables.js')).buildFeaturesJob,
+  compactWeeks: async () => (await import('./compact-weeks.js')).compactWeeksJob,
   planSplit: async () => (await import('./plan-split.js')).planSplitJob,
   planRetrain: async () => (await import('./plan-split.js')).planRetrainJob,
   trainModel: async () => (await import('./train-model.js')).trainModelJob,

@@ -2,21 +2,23 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { dagRunId } from '../../contracts/engine.js';
-import { describeFault, PipelineError, type Fault } from '../../contracts/errors.js';
+import { describeFault, type Fault } from '../../contracts/errors.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
-import { rejectedLimit } from '../../contracts/schemas/values.js';
 import { hashJson } from '../../dag/plan-hash.js';
-import { readMapping } from '../../feature-store/sources/flow-mapping.js';
 import { isRemote } from '../../feature-store/sources/remote-sources.js';
 import { currentHome, withTemporal } from '../home.js';
 import { printJson, say } from '../output.js';
+import {
+  mappingOption,
+  maxRejectedOption,
+  readingParams,
+  type ReadingOptions,
+} from '../reading-options.js';
 import { followRun, runFailed, startOrJoin } from '../run-client.js';
 
 type Parsed = Tasks['parseFlows']['output'];
 
-interface IngestOptions {
-  readonly mapping?: string;
-  readonly maxRejected: string;
+interface IngestOptions extends ReadingOptions {
   readonly json: boolean;
 }
 
@@ -36,20 +38,14 @@ export function ingestCommand(): Command {
       '<path...>',
       'files, folders to any depth, or https://, s3:// and webhdfs:// addresses',
     )
-    .option('--mapping <file>', 'the files are of another exporter, read as this mapping says')
-    .option(
-      '--max-rejected <limit>',
-      'refuse a file with more rejected rows: a number, or a share such as 1%',
-      '100%',
-    )
+    .addOption(mappingOption())
+    .addOption(maxRejectedOption())
     .option('--json', 'as JSON', false)
-    .action(async (paths: string[], { mapping, maxRejected, json }: IngestOptions) => {
-      requireLimit(maxRejected);
-      if (mapping !== undefined) await readMapping(resolve(mapping)); // told before a run starts
+    .action(async (paths: string[], { json, ...options }: IngestOptions) => {
+      const { mapping, maxRejected } = await readingParams(options);
       const params = {
         inputs: paths.map((path) => (isRemote(path) ? path : resolve(path))).sort(),
-        mapping: mapping === undefined ? '' : resolve(mapping),
-        maxRejected,
+        ...{ mapping, maxRejected },
       };
       const id = dagRunId('ingest', hashJson(params).slice(0, 12));
       const { sources, parsed } = await withTemporal(currentHome(), async (client) => {
@@ -84,16 +80,6 @@ export function ingestCommand(): Command {
       }
       process.exitCode = errors.length === 0 ? 0 : 1;
     });
-}
-
-function requireLimit(text: string): void {
-  if (rejectedLimit.safeParse(text).success) return;
-  throw new PipelineError({
-    code: 'CLI_USAGE',
-    found: `--max-rejected ${text}`,
-    expected: 'a number of rows or a share, such as 100 or 1%',
-    fix: 'correct the value',
-  });
 }
 
 /** Each column that no table has, and how many files have it. */

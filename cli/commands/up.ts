@@ -13,6 +13,7 @@ import type { HomeLayout } from '../../contracts/home.js';
 import type { Report } from '../../contracts/report.js';
 import { preset as presetSchema, type Preset } from '../../contracts/schemas/values.js';
 import { isoWeekOf, weekRange } from '../../dag/partitions.js';
+import { readMapping } from '../../feature-store/sources/flow-mapping.js';
 import { newestFirstTime } from '../../feature-store/sources/list-sources.js';
 import { fetchRemoteSources, isRemote } from '../../feature-store/sources/remote-sources.js';
 import { deploySchedules } from '../deploy-schedule.js';
@@ -20,10 +21,16 @@ import { lockHome } from '../embedded/home-lock.js';
 import { startStack, type Stack } from '../embedded/stack.js';
 import { currentHome } from '../home.js';
 import { printJson, say } from '../output.js';
+import {
+  mappingOption,
+  maxRejectedOption,
+  readingParams,
+  type ReadingOptions,
+} from '../reading-options.js';
 import { resultsPage } from '../results-page.js';
 import { followRun, runFailed, startOrJoin } from '../run-client.js';
 
-interface UpOptions {
+interface UpOptions extends ReadingOptions {
   readonly once: boolean;
   readonly input?: string;
   readonly preset: string;
@@ -48,6 +55,8 @@ export function upCommand(): Command {
       '--input <dir>',
       'raw flow files (.csv, .csv.gz, .csv.xz), in folders to any depth, or an https://, s3:// or webhdfs:// address',
     )
+    .addOption(mappingOption())
+    .addOption(maxRejectedOption())
     .option('--preset <name>', 'sizes and training settings: demo, full, or a .json file', 'demo')
     .option('--json', 'print the results as one JSON document', false)
     .action(async (options: UpOptions) => {
@@ -59,13 +68,14 @@ async function up(options: UpOptions): Promise<number> {
   const startedMs = Date.now();
   const layout = currentHome();
   const preset = await readPreset(options.preset);
+  const reading = await readingParams(options);
   const stopSignal = onStopSignal();
   const unlock = await lockHome(layout);
   let stack: Stack | undefined;
   try {
     const input = await inputFolder(layout, options.input, stopSignal);
     if (stopSignal.aborted) throw interrupted('start again; nothing has been started yet');
-    stack = await startStack(layout, { input, preset }, say);
+    stack = await startStack(layout, { input, preset, ...reading }, say);
     const ends = AbortSignal.any([stopSignal, stack.failed]);
     const schedules = await deploySchedules(stack.client, compiledPlans().values(), {
       pause: options.once,
@@ -81,7 +91,7 @@ async function up(options: UpOptions): Promise<number> {
         throw interrupted('start again; fetching the input goes on where it was');
       },
     );
-    const id = dagRunId('weekly', await newestWeek(fetched));
+    const id = dagRunId('weekly', await newestWeek(fetched, reading.mapping));
     const handle = await startOrJoin(stack.client, 'weekly', id, say);
     const state = await followRun(handle, { say, signal: ends });
     stack.failed.throwIfAborted();
@@ -149,8 +159,11 @@ async function inputFolder(
 const HALF_A_DAY_MS = 12 * 3_600_000;
 
 /** The partition of the main job: the newest week in which an input file starts. */
-async function newestWeek(inputs: readonly string[]): Promise<string> {
-  const first = await newestFirstTime(inputs);
+async function newestWeek(inputs: readonly string[], mapping: string): Promise<string> {
+  const first = await newestFirstTime(
+    inputs,
+    mapping === '' ? undefined : await readMapping(mapping),
+  );
   return isoWeekOf(new Date((first?.getTime() ?? 0) + HALF_A_DAY_MS));
 }
 

@@ -88,6 +88,19 @@ export const taskContracts = {
   ),
   buildFeatures: task('cpu', HOUR_MS, weeks, z.object({ features: tableVersion, rows: z.int() })),
 
+  /** Small files of `flows` in weeks that are closed become one for each partition. */
+  compactWeeks: task(
+    'cpu',
+    24 * HOUR_MS,
+    nothing,
+    z.object({
+      filesBefore: z.int(),
+      filesAfter: z.int(),
+      /** Files that another commit replaced meanwhile; the next compaction finds what is left. */
+      skipped: z.int(),
+    }),
+  ),
+
   planSplit: task(
     'cpu',
     HOUR_MS,

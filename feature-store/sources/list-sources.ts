@@ -84,39 +84,67 @@ export async function listSources(
  * TIME_FIRST of the first data row, from the head of the file only; undefined when there is none.
  *
  * Naive times are UTC.
+ *
+ * @param mapping of the files of another exporter
  */
 export async function peekFirstTime(
   source: Pick<SourceFile, 'path' | 'compression'>,
+  mapping?: FlowMapping,
 ): Promise<Date | undefined> {
   const first =
     source.compression === 'parquet'
       ? await firstParquetTime(source.path)
-      : await firstTextTime(source);
-  const time = new Date(`${first?.replace(/Z$/, '').replace(' ', 'T')}Z`);
+      : await firstTextTime(source, mapping);
+  const time =
+    typeof first === 'number'
+      ? new Date(first)
+      : new Date(`${first?.replace(/Z$/, '').replace(' ', 'T')}Z`);
   return Number.isNaN(time.getTime()) ? undefined : time;
 }
 
-async function firstTextTime({
-  path: file,
-  compression,
-}: Pick<SourceFile, 'path' | 'compression'>): Promise<string | undefined> {
+/** As it is written; of a mapping that names a unit, ms since 1970. */
+async function firstTextTime(
+  { path: file, compression }: Pick<SourceFile, 'path' | 'compression'>,
+  mapping: FlowMapping | undefined,
+): Promise<string | number | undefined> {
   const [header, row] = await firstLines(file, compression, 2);
   if (header === undefined || row === undefined) return undefined;
-  const index = parseHeader(header).columns.findIndex((column) => column?.name === 'TIME_FIRST');
-  return splitRow(row)[index];
+  if (mapping === undefined) {
+    const { columns } = parseHeader(header);
+    return splitRow(row)[columns.findIndex((column) => column?.name === 'TIME_FIRST')];
+  }
+  const { column, unit } = mappedTime(mapping);
+  const text = splitRow(row)[mappedHeader(header, mapping).names.indexOf(column)];
+  return unit === undefined || text === undefined ? text : Number(text) * MS_OF_UNIT[unit];
 }
+
+/** The column that TIME_FIRST is made from. */
+function mappedTime({ columns }: FlowMapping): { column: string; unit?: keyof typeof MS_OF_UNIT } {
+  const value = columns['TIME_FIRST'];
+  if (typeof value === 'string') return { column: value };
+  if (value === undefined || !('column' in value)) return { column: '' };
+  const { column, unit } = value;
+  return { column, ...(unit !== undefined && { unit }) };
+}
+
+const MS_OF_UNIT = { us: 0.001, ms: 1, s: 1000 } as const;
 
 /**
  * The latest first row of all flow files below the paths, undefined when no file has one.
  *
  * Only the head of each file is read. A file that cannot be read does not count: `listSources` says why.
+ *
+ * @param mapping of the files of another exporter
  */
-export async function newestFirstTime(paths: readonly string[]): Promise<Date | undefined> {
+export async function newestFirstTime(
+  paths: readonly string[],
+  mapping?: FlowMapping,
+): Promise<Date | undefined> {
   let newest: Date | undefined;
   for (const { file, kind } of await expand(paths)) {
     if (kind !== 'file') continue;
     const time = await detectCompression(file)
-      .then((compression) => peekFirstTime({ path: file, compression }))
+      .then((compression) => peekFirstTime({ path: file, compression }, mapping))
       .catch(() => undefined);
     if (time !== undefined && (newest === undefined || time > newest)) newest = time;
   }

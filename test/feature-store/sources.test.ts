@@ -134,7 +134,7 @@ test('the first time is read from the head of the file, as UTC', async () => {
     await home.file('no-fraction.csv', flowCsv([aFlow({ TIME_FIRST: '2022-06-06 10:00:00' })])),
     await home.file('no-rows.csv', flowCsv([])),
   ]);
-  const times = await Promise.all(flows.map(peekFirstTime));
+  const times = await Promise.all(flows.map((flow) => peekFirstTime(flow)));
   const byName = Object.fromEntries(
     flows.map((source, i) => [path.basename(source.path), times[i]?.toISOString()]),
   );
