@@ -14,7 +14,7 @@ import { s3Secret, type S3Secret } from './s3-secret.js';
 
 /** Bounds of one DuckDB instance. */
 export interface FeatureDbOptions {
-  /** Threads of one query. @default 2 */
+  /** Threads of one query; of more than 4, 4 are used. @default 2 */
   readonly threads?: number;
   /** Memory before DuckDB spills, as DuckDB writes it. @default '1GB' */
   readonly memoryLimit?: string;
@@ -59,7 +59,7 @@ export class FeatureDb {
     const tempDirectory =
       options.tempDirectory ?? path.join(tmpdir(), `sentinel-spill-${randomUUID()}`);
     const instance = await DuckDBInstance.create(':memory:', {
-      threads: String(threads),
+      threads: String(Math.min(threads, MOST_THREADS)),
       memory_limit: memoryLimit,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
@@ -207,6 +207,9 @@ function plain(value: unknown): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
   return value;
 }
+
+/** Each thread that sorts or writes has up to 150 MB of its own, which are not spilled: 1 GB holds no more. */
+const MOST_THREADS = 4;
 
 /** Keys that end sooner than this are fetched anew: a query may take as long. */
 const KEYS_MARGIN_MS = 600_000;
