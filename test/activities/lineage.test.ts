@@ -1,16 +1,20 @@
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lineageOf } from '../../activities/lineage.js';
-import { ARTIFACTS } from '../../activities/model-store.js';
+import { ARTIFACTS, TRANSFORMER_TAG } from '../../activities/model-store.js';
 import { runRow, taskRows } from '../../activities/run-history.js';
 import type { ClosedRun } from '../../contracts/engine.js';
 import { homeLayout, type HomeLayout } from '../../contracts/home.js';
 import type { Split } from '../../contracts/schemas/values.js';
 import type { RunRecord } from '../../dag/run-record.js';
 import { wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
-import { appendRows } from '../../feature-store/append-rows.js';
+import type { Transformer } from '../../domain/traffic/transformer.js';
+import { appendRows, stageRows } from '../../feature-store/append-rows.js';
+import { commitTable } from '../../feature-store/delta/commit.js';
 import { readSnapshot } from '../../feature-store/delta/snapshot.js';
-import { RUNS, TASK_RUNS } from '../../feature-store/engine-tables.js';
+import { isInWeek } from '../../feature-store/derived.js';
+import { PREDICTIONS, RUNS, TASK_RUNS } from '../../feature-store/engine-tables.js';
+import { transformerHash } from '../../feature-store/transformer-store.js';
 import { MlflowClient } from '../../models/registry/mlflow-client.js';
 import {
   aFlow,
@@ -61,20 +65,36 @@ const sourcesBefore = ['monday.csv', 'second.csv', 'third.csv'];
 const names = (sources: readonly { file: string }[]) =>
   sources.map(({ file }) => path.basename(file));
 
-test('a model version leads to the files and raw files of its split, and to no later ones', async () => {
-  const { layout, split } = await aTrainedHome();
+/** A version of the ensemble that was trained on the split, with a transformer. */
+async function aModel(split: Split): Promise<{ version: string; hash: string }> {
+  const transformer: Transformer = {
+    ...{ format: 1, view: 'flow-statistics', steps: [] },
+    fittedOn: { ...split.features, weeks: split.train, rows: 2 },
+  };
+  const hash = transformerHash(transformer);
   const run = await mlflow.runs.create({
     experiment: 'sentinel-flow',
     tags: { 'mlflow.source.name': 'train/2022-W25', 'sentinel.planHash': 'f'.repeat(64) },
   });
   await mlflow.runs.log(run.runId, { params: { 'member app-cnn': 'version 2, weight 1' } });
-  await mlflow.artifacts.uploadText(JSON.stringify(split), `${run.artifactUri}/${ARTIFACTS.split}`);
+  for (const [name, value] of [
+    [ARTIFACTS.split, split],
+    [ARTIFACTS.transformer, transformer],
+  ] as const)
+    await mlflow.artifacts.uploadText(JSON.stringify(value), `${run.artifactUri}/${name}`);
   const source = `${run.artifactUri}/${ARTIFACTS.model}`;
   const request = { name: 'app-ensemble', runId: run.runId, key: run.runId, source };
-  const { version } = await mlflow.models.ensureModelVersion({ ...request, tags: {} });
+  const tags = { [TRANSFORMER_TAG]: hash };
+  const { version } = await mlflow.models.ensureModelVersion({ ...request, tags });
+  return { version, hash };
+}
+
+test('a model version leads to the files and raw files of its split, and to no later ones', async () => {
+  const { layout, split } = await aTrainedHome();
+  const { version, hash } = await aModel(split);
   await mlflow.models.setAlias('app-ensemble', 'champion', version);
 
-  const lineage = await lineageOf(layout, () => Promise.resolve(mlflow), 'app-ensemble/champion');
+  const lineage = await lineageOf(layout, () => Promise.resolve(mlflow), 'app-ensemble@champion');
   expect(await lineageOf(layout, () => Promise.resolve(mlflow), `app-ensemble/${version}`)).toEqual(
     lineage,
   );
@@ -82,6 +102,7 @@ test('a model version leads to the files and raw files of its split, and to no l
   expect(lineage).toMatchObject({
     ...{ name: 'app-ensemble', version, dagRunId: 'train/2022-W25', planHash: 'f'.repeat(64) },
     members: { 'app-cnn': 'version 2, weight 1' },
+    transformer: { hash, transformer: { fittedOn: { weeks: ['2022-W23'] } } },
   });
   expect(names(lineage.sources)).toEqual(sourcesBefore);
   expect(lineage.sources.map(({ rows }) => rows)).toEqual([2, 2, 2]);
@@ -115,7 +136,7 @@ test('a closed run leads to the table versions, splits, models and raw files tha
       ...{ params: {}, state: 'success', ending: null, paused: false, startedMs: 1000 },
       tasks: {
         parse: task({ file: parsed }, { flows: { table: 'flows', version: 1 } }),
-        train: task({ split }, { model }),
+        train: task({ split }, { model, transformer: 'b'.repeat(64) }),
       },
     },
   };
@@ -137,8 +158,54 @@ test('a closed run leads to the table versions, splits, models and raw files tha
   });
   expect(lineage.tables[0]?.files).toHaveLength(1);
   expect(lineage.models).toEqual(['app-cnn/4']);
+  expect(lineage.transformers).toEqual(['b'.repeat(64)]);
   expect(names(lineage.sources)).toEqual(['new.csv', ...sourcesBefore]);
   expect(await lineageOf(layout, noRegistry, 'temporal-1')).toEqual(lineage);
+});
+
+test('a prediction leads to its model version, its transformer, and the files that it was made from', async () => {
+  const { home, layout, split } = await aTrainedHome();
+  const { version, hash } = await aModel(split);
+  const { rows } = await home.db.session(async (session) => {
+    const snapshot = await readSnapshot(path.join(home.tablesRoot, 'flow_features'));
+    const files = [...(snapshot?.files.values() ?? [])].filter(isInWeek('2022-W25'));
+    const list = files.map(({ file }) => `'${file}'`).join(', ');
+    return {
+      rows: await session.rows(`SELECT source_sha, source_row FROM read_parquet([${list}])`),
+    };
+  });
+  const flow = { iso_year: 2022, iso_week: 25, ...(rows[0] as { source_sha: string }) };
+  const said = { app: 'example', predicted: 'other', probability: 0.5 };
+  const features = { features_version: split.features.version };
+  for (const [model_version, transformer] of [
+    [version, hash],
+    ['99', null], // of an earlier version of the program, deleted since
+  ] as const) {
+    const of = { model: 'app-ensemble', model_version };
+    await commitTable({
+      table: path.join(home.tablesRoot, PREDICTIONS.name),
+      schema: PREDICTIONS,
+      adds: await stageRows({
+        ...{ db: home.db, schema: PREDICTIONS, stagingDir: home.staging(), tags: of },
+        rows: [{ ...flow, ...of, ...features, ...said, source_row: 1, transformer }],
+      }),
+    });
+  }
+  const asked = (id: string) => lineageOf(layout, () => Promise.resolve(mlflow), id);
+  const lineage = await asked(`${flow.source_sha.slice(0, 10)}:1`);
+  if (lineage.kind !== 'prediction') throw new Error('not a prediction');
+  expect(lineage.predictions).toMatchObject([
+    {
+      ...{ model: `app-ensemble/${version}`, transformer: hash, probability: 0.5 },
+      ...{ said: { table: 'predictions', version: 0 }, features: split.features },
+      week: { week: '2022-W25', flowsVersion: 2 },
+    },
+    { model: 'app-ensemble/99', transformer: null, said: { version: 1 } },
+  ]);
+  expect(lineage.models).toMatchObject([{ version, transformer: { hash } }]);
+  expect(names(lineage.sources)).toEqual(['third.csv']);
+  for (const id of [`${flow.source_sha}:2`, `${'0'.repeat(64)}:1`])
+    await expect(asked(id)).rejects.toMatchObject({ code: 'LINEAGE_UNKNOWN' });
 });
 
 test('an id of neither is refused', async () => {

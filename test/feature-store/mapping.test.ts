@@ -6,7 +6,7 @@ import { commitParsed } from '../../feature-store/ingest/commit-parsed.js';
 import { parseFlows } from '../../feature-store/ingest/parse-flows.js';
 import { queryTables } from '../../feature-store/query-tables.js';
 import { readMapping } from '../../feature-store/sources/flow-mapping.js';
-import { listSources } from '../../feature-store/sources/list-sources.js';
+import { listSources, newestFirstTime } from '../../feature-store/sources/list-sources.js';
 import type { FlowMapping } from '../../contracts/schemas/mapping.js';
 import { tableFolder } from '../../feature-store/tables.js';
 import { aHome, type StoreHome } from './store-builders.js';
@@ -33,6 +33,19 @@ async function ingestMapped(home: StoreHome, input: string, mapping: FlowMapping
 const rowsOf = async (home: StoreHome, sql: string) => (await queryTables({ ...home, sql })).rows;
 
 describe('real files of other exporters', () => {
+  test.each([
+    ['ipfixprobe-csv.json', 'ipfixprobe'],
+    ['nfstream.json', 'nfstream'],
+  ])('%s: the time of their first row is read as the mapping says', async (name, exporter) => {
+    const home = await aHome();
+    const mapping = await shipped(name);
+    const { flows } = await ingestMapped(home, EXPORTERS, mapping);
+    expect(flows.map((file) => path.basename(file.path))).toEqual([`${exporter}.csv`]);
+    const sql = 'SELECT epoch_us(time_first) // 1000 AS ms FROM flows WHERE source_row = 1';
+    const time = await newestFirstTime([EXPORTERS], mapping);
+    expect(await rowsOf(home, sql)).toEqual([{ ms: time?.getTime() }]);
+  });
+
   test('ipfixprobe: what it recorded, in the words of a flow file', async () => {
     const home = await aHome();
     const mapping = await shipped('ipfixprobe-csv.json');

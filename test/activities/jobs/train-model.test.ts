@@ -1,0 +1,151 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { evaluateModelJob } from '../../../activities/jobs/evaluate-model.js';
+import { fitEnsembleJob } from '../../../activities/jobs/fit-ensemble.js';
+import type { JobContext } from '../../../activities/jobs/index.js';
+import type { LocalModel } from '../../../activities/jobs/open-model.js';
+import { predictFlowsJob } from '../../../activities/jobs/predict-flows.js';
+import { trainModelJob } from '../../../activities/jobs/train-model.js';
+import { homeLayout } from '../../../contracts/home.js';
+import type { Preset, Split } from '../../../contracts/schemas/values.js';
+import { wholeWeeks } from '../../../domain/lifecycle/split-weeks.js';
+import { readTransformer, transformerHash } from '../../../feature-store/transformer-store.js';
+import {
+  aFlow,
+  aHome,
+  deriveFeatures,
+  flowCsv,
+  ingest,
+  type StoreHome,
+} from '../../feature-store/store-builders.js';
+import smallPreset from '../../e2e/small.preset.json' with { type: 'json' };
+
+const preset = smallPreset as Preset;
+const SPLIT: Split = {
+  ...{ kind: 'weeks', rule: 'for this test', watch: ['2022-W26'], skippedClasses: [] },
+  ...{ train: ['2022-W23'], validate: ['2022-W24'], test: ['2022-W25'] },
+  selections: {
+    train: wholeWeeks(['2022-W23']),
+    validate: wholeWeeks(['2022-W24']),
+    test: wholeWeeks(['2022-W25']),
+  },
+  features: { table: 'flow_features', version: 0 },
+};
+const MONDAYS = ['06-06', '06-13', '06-20', '06-27'];
+
+/** Four weeks of two applications that differ in size; the last flow of each week is the same in all. */
+async function fourWeeks(home: StoreHome): Promise<Split> {
+  const flows = MONDAYS.flatMap((day, week) =>
+    Array.from({ length: 61 }, (_, i) =>
+      aFlow({
+        TIME_FIRST: `2022-${day}T10:00:${String(i % 60).padStart(2, '0')}`,
+        BYTES: i === 60 ? 77 : 1000 * (i % 2) + 10 * i + week,
+        APP: `app-${i % 2}`,
+      }),
+    ),
+  );
+  await ingest(home, await home.file('weeks.csv', flowCsv(flows)));
+  await deriveFeatures(home);
+  const weeks = MONDAYS.length;
+  return { ...SPLIT, features: { ...SPLIT.features, version: weeks - 1 } };
+}
+
+async function contextOf(home: StoreHome): Promise<JobContext> {
+  return {
+    ...{ layout: homeLayout(home.root), setupDir: path.resolve('.cache/setup'), threads: 2 },
+    stagingDir: await mkdtemp(path.join(home.root, 'job-')),
+    ...{ progress: () => undefined, shouldStop: () => false },
+  };
+}
+
+async function aTrainedModel(home: StoreHome, split: Split): Promise<LocalModel> {
+  const context = await contextOf(home);
+  const model = { name: 'app-xgboost', target: 'APP', kind: 'xgboost' } as const;
+  const { transformer } = await trainModelJob({ model, split, preset }, context);
+  const folder = path.join(context.stagingDir, 'model');
+  return { name: model.name, version: '1', folder, transformer, members: [] };
+}
+
+const fileOf = ({ folder }: LocalModel) => path.join(folder, 'transformer.json');
+
+test('a trained model has its transformer beside it, fitted on the training weeks', async () => {
+  const home = await aHome();
+  const split = await fourWeeks(home);
+  const model = await aTrainedModel(home, split);
+  const transformer = await readTransformer(fileOf(model), model.transformer ?? '');
+  expect(transformer).toMatchObject({
+    view: 'flow-statistics',
+    fittedOn: { ...split.features, weeks: ['2022-W23'], rows: 61 },
+  });
+});
+
+test('test rows that training has seen are not scored, those of a watched week are', async () => {
+  const home = await aHome();
+  const split = await fourWeeks(home);
+  const model = await aTrainedModel(home, split);
+  const parts = [...split.test, ...split.watch].map((week) => {
+    return { partition: week, selection: wholeWeeks([week]) };
+  });
+  const scores = await evaluateModelJob(
+    { model, target: 'APP', split, parts },
+    await contextOf(home),
+  );
+  expect(scores.map(({ partition, rows }) => [partition, rows])).toEqual([
+    ['2022-W25', 60],
+    ['2022-W26', 61],
+  ]);
+});
+
+test('a version that names no transformer predicts as before, another transformer is refused', async () => {
+  const home = await aHome();
+  const split = await fourWeeks(home);
+  const model = await aTrainedModel(home, split);
+  const predict = async (local: LocalModel) =>
+    predictFlowsJob(
+      { model: local, version: split.features.version, week: '2022-W26' },
+      await contextOf(home),
+    );
+  const said = async (local: LocalModel) => {
+    const { staged, score } = await predict(local);
+    const files = staged.map(({ file }) => `'${file}'`).join(', ');
+    const columns = 'source_row, predicted, probability, transformer';
+    const sql = `SELECT ${columns} FROM read_parquet([${files}]) ORDER BY source_row`;
+    return { score, rows: await home.db.rows(sql) };
+  };
+  const now = await said(model);
+  expect(now.rows).toHaveLength(61);
+  expect(new Set(now.rows.map(({ transformer }) => transformer))).toEqual(
+    new Set([model.transformer]),
+  );
+  const before = await said({ ...model, transformer: null });
+  expect(before.score).toEqual(now.score);
+  expect(before.rows).toEqual(now.rows.map((row) => ({ ...row, transformer: null })));
+
+  const transformer = await readTransformer(fileOf(model), model.transformer ?? '');
+  const other = { ...transformer, fittedOn: { ...transformer.fittedOn, rows: 7 } };
+  await writeFile(fileOf(model), JSON.stringify(other));
+  await expect(predict(model)).rejects.toMatchObject({ code: 'TRANSFORMER_FILE' });
+  await expect(said({ ...model, transformer: transformerHash(other) })).resolves.toMatchObject({
+    score: now.score,
+  });
+});
+
+test('members of an ensemble have one transformer', async () => {
+  const home = await aHome();
+  const split = await fourWeeks(home);
+  const model = await aTrainedModel(home, split);
+  const request = { name: 'app-ensemble', target: 'APP', split, preset } as const;
+  const context = await contextOf(home);
+  const members = [model, { ...model, name: 'again' }];
+  expect(await fitEnsembleJob({ ...request, members }, context)).toMatchObject({
+    rows: 60,
+    transformer: model.transformer,
+  });
+  const file = path.join(context.stagingDir, 'model', 'transformer.json');
+  await readTransformer(file, model.transformer ?? '');
+  const mixed = [model, { ...model, name: 'old', transformer: null }];
+  await expect(fitEnsembleJob({ ...request, members: mixed }, context)).rejects.toMatchObject({
+    code: 'ENSEMBLE_MEMBERS',
+  });
+});
