@@ -21,7 +21,7 @@ import {
 } from '../../feature-store/store-builders.js';
 import smallPreset from '../../e2e/small.preset.json' with { type: 'json' };
 
-const preset = smallPreset as Preset;
+const preset: Preset = smallPreset;
 const SPLIT: Split = {
   ...{ kind: 'weeks', rule: 'for this test', watch: ['2022-W26'], skippedClasses: [] },
   ...{ train: ['2022-W23'], validate: ['2022-W24'], test: ['2022-W25'] },
