@@ -537,12 +537,15 @@ function twoDigits(line: Buffer, at: number): number {
   return tens < 0 || ones < 0 ? NaN : tens * 10 + ones;
 }
 
-/** @param date as the number YYYYMMDD; undefined for a day that there is not, and before 1970 */
+/** @param date as the number YYYYMMDD; undefined for a day that there is not, and where us are not exact or negative */
 function usOfDate(date: number): number | undefined {
   const [year, month, day] = [Math.floor(date / 10_000), Math.floor(date / 100) % 100, date % 100];
   const ms = Date.UTC(year, month - 1, day);
   const found = new Date(ms);
-  return year >= 1970 && found.getUTCMonth() === month - 1 && found.getUTCDate() === day
+  return year >= 1970 &&
+    year < 2250 &&
+    found.getUTCMonth() === month - 1 &&
+    found.getUTCDate() === day
     ? ms * 1_000
     : undefined;
 }

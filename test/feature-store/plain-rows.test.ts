@@ -23,7 +23,7 @@ const decimal = fc.oneof(
 );
 const time = fc
   .tuple(
-    fc.integer({ min: 1900, max: 2200 }),
+    fc.integer({ min: 1900, max: 2400 }),
     ...[twoDigits(13), twoDigits(32), twoDigits(25), twoDigits(61), twoDigits(61)],
     fc.constantFrom('T', ' ', 't'),
     fc.oneof(
