@@ -10,6 +10,7 @@ import path from 'node:path';
 import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
 import { PipelineError } from '../contracts/errors.js';
 import { installedExtensions } from './duckdb-extensions.js';
+import { RowSources, type RowSource } from './row-source.js';
 import { s3Secret, type S3Secret } from './s3-secret.js';
 
 /** Bounds of one DuckDB instance. */
@@ -35,12 +36,15 @@ export interface Session {
   rows<T extends object = PlainRow>(sql: string): Promise<T[]>;
   /** A result to be read chunk by chunk, for large ones. */
   stream(sql: string): Promise<DuckDBResult>;
+  /** Runs `use` with a relation of rows from memory, for a FROM clause. */
+  withRows<T>(source: RowSource, use: (relation: string) => Promise<T>): Promise<T>;
 }
 
 /** A DuckDB instance and its sessions. */
 export class FeatureDb {
   readonly #instance: DuckDBInstance;
   readonly #extensionDirectory: string;
+  readonly #rowSources = new RowSources();
   #secret: Promise<S3Secret> | undefined;
 
   private constructor(instance: DuckDBInstance, extensionDirectory: string) {
@@ -78,7 +82,7 @@ export class FeatureDb {
     const connection = await this.#instance.connect();
     try {
       await connection.run(SESSION_SETTINGS);
-      return await use(sessionOn(connection, (sql) => this.#prepare(sql)));
+      return await use(sessionOn(connection, this.#rowSources, (sql) => this.#prepare(sql)));
     } finally {
       connection.closeSync();
     }
@@ -155,7 +159,11 @@ export function quoteList(texts: readonly string[]): string {
 }
 
 /** @param prepare called before each statement */
-function sessionOn(connection: DuckDBConnection, prepare: (sql: string) => Promise<void>): Session {
+function sessionOn(
+  connection: DuckDBConnection,
+  rowSources: RowSources,
+  prepare: (sql: string) => Promise<void>,
+): Session {
   return {
     run: async (sql) => {
       await prepare(sql);
@@ -171,6 +179,7 @@ function sessionOn(connection: DuckDBConnection, prepare: (sql: string) => Promi
       await prepare(sql);
       return guarded(sql, () => connection.stream(sql));
     },
+    withRows: (source, use) => rowSources.with(connection, source, use),
   };
 }
 

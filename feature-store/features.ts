@@ -5,7 +5,7 @@ import type { FileStats } from './delta/actions.js';
 import type { StagedFile } from './delta/commit.js';
 import { scanSnapshot } from './delta/scan.js';
 import type { LiveFile } from './delta/snapshot.js';
-import { stageFiles } from './delta/stage.js';
+import { stagePartition } from './delta/stage.js';
 import { flowsOfWeek, isInWeek, type DerivedWeek, type DeriveRequest } from './derived.js';
 import type { Session } from './duckdb.js';
 import { selectFeatures } from './feature-sql.js';
@@ -33,13 +33,10 @@ export async function buildFeatures(request: DeriveRequest): Promise<DerivedWeek
     const written = await db.session(async (session) => {
       // read once: names and features come from the same rows, and the week's many small files are opened once
       await session.run(`CREATE TEMP TABLE span AS SELECT * FROM (${files}) WHERE ${inSpan(span)}`);
-      return stageFiles({
-        session,
-        schema: FLOW_FEATURES,
-        select: await selectFeatures(session, 'SELECT * FROM span', stagingDir),
-        orderBy: 'time_first, source_sha, source_row',
-        stagingDir,
-        expectedRows: rows,
+      const features = await selectFeatures(session, 'SELECT * FROM span', stagingDir);
+      return stagePartition({
+        ...{ session, schema: FLOW_FEATURES, stagingDir, expectedRows: rows },
+        select: `FROM (${features}) ORDER BY time_first, source_sha, source_row`,
         partition: { iso_year: String(isoYear), iso_week: String(isoWeek) },
       });
     });

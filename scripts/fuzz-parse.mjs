@@ -2,19 +2,17 @@
  * `node scripts/fuzz-parse.mjs [--rows 1000000] [--seed 1] [--minutes 60]`: flow files of mutated rows through the real
  * parse. Bytes are flipped, fields swapped, rows cut and glued, quotes and numbers at limits put in.
  *
- * It holds that nothing crashes, that each row is stored or rejected once, and that what is stored keeps the bounds
- * of `docs/data.md` (`test/feature-store/stored-bounds.json`). A file that breaks this is kept and named.
+ * It holds that nothing crashes, that each row is stored or rejected once, that what is stored keeps the bounds of
+ * `docs/data.md` (`test/feature-store/stored-bounds.json`), and that plain rows are what SQL makes of them. A file that breaks this is kept and named.
  *
  * Prints one JSON document; exit code 1 when something did not hold. Needs what set-up builds.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../dist/contracts/seeded-random.js';
-import { formatFlowRow, GENERATED_HEADER } from '../dist/domain/traffic/generator-csv.js';
-import { generateDay, planWeek } from '../dist/domain/traffic/generator-day.js';
-import { createWorld } from '../dist/domain/traffic/generator-world.js';
+import { generateFlows } from '../dist/activities/jobs/generate-flows.js';
 import { FeatureDb, quoteList } from '../dist/feature-store/duckdb.js';
 import { parseFlows } from '../dist/feature-store/ingest/parse-flows.js';
 import { listSources } from '../dist/feature-store/sources/list-sources.js';
@@ -94,12 +92,11 @@ const MUTATIONS = [
   quoteField,
 ];
 
-const header = Buffer.from(`${GENERATED_HEADER}\n`);
-const originals = realRows();
 const bounds = JSON.parse(
   await readFile(new URL('../test/feature-store/stored-bounds.json', import.meta.url), 'utf8'),
 );
 const folder = await mkdtemp(join(tmpdir(), 'sentinel-fuzz-'));
+const [header, ...originals] = await realRows();
 const startedMs = Date.now();
 const total = { files: 0, rowsWritten: 0, rowsRead: 0, rowsStored: 0, rowsRejected: 0 };
 const broken = [];
@@ -130,9 +127,8 @@ async function check(file) {
     const parsed = await parseFlows({ source: flows[0], stagingDir, db, segmentBytes: 1 << 22 });
     const { rowsRead, rowsStored, rowsRejected } = parsed;
     for (const key of ['rowsRead', 'rowsStored', 'rowsRejected']) total[key] += parsed[key];
-    const stored = `read_parquet(${quoteList(parsed.staged.map((part) => part.file))}, hive_partitioning = true,
-      hive_types = {'iso_year': INTEGER, 'iso_week': INTEGER, 'app': VARCHAR})`;
-    const rejected = `read_parquet(${quoteList(parsed.stagedRejected.map((part) => part.file))})`;
+    const stored = storedRows(parsed);
+    const rejected = rejectedRows(parsed);
     const counts = Object.entries(bounds).map(
       ([name, holds]) => `count(*) FILTER (NOT coalesce(${holds}, false)) AS ${name}`,
     );
@@ -157,6 +153,20 @@ async function check(file) {
       faults.push(
         `rows 1..${rowsRead} were read, and ${seen.rows} up to ${seen.last} are in the tables`,
       );
+    const bySql = await parseFlows({
+      source: flows[0],
+      stagingDir: `${stagingDir}/sql`,
+      db,
+      heldRows: 0,
+    });
+    if (bySql.rowsStored !== rowsStored || bySql.rowsRejected !== rowsRejected)
+      faults.push(`SQL alone stores ${bySql.rowsStored} rows and rejects ${bySql.rowsRejected}`);
+    else if (rowsStored > 0) {
+      const [{ n }] = await db.rows(
+        `SELECT count(*) AS n FROM (FROM ${stored} EXCEPT ALL FROM ${storedRows(bySql)})`,
+      );
+      if (n > 0) faults.push(`${n} stored rows are not as SQL alone stores them`);
+    }
     return faults;
   } finally {
     db.close();
@@ -164,15 +174,37 @@ async function check(file) {
   }
 }
 
-/** Rows of a made-up network, as they are before anything is done to them. */
-function realRows() {
-  const world = createWorld({ seed, apps: 40 });
-  const [day] = planWeek(world, '2022-W22', 10_000);
-  return Array.from(generateDay(world, day), (flow) => Buffer.from(formatFlowRow(flow)));
+function storedRows({ staged }) {
+  return `read_parquet(${quoteList(staged.map((part) => part.file))}, hive_partitioning = true,
+    hive_types = {'iso_year': INTEGER, 'iso_week': INTEGER, 'app': VARCHAR})`;
+}
+
+function rejectedRows({ stagedRejected }) {
+  return `read_parquet(${quoteList(stagedRejected.map((part) => part.file))})`;
+}
+
+/** Header and rows of a day of a made-up network, as they are before anything is done to them. */
+async function realRows() {
+  const outDir = join(folder, 'real');
+  let days = 0;
+  await generateFlows({
+    ...{ outDir, seed, apps: 40, weeks: ['2022-W22'], flowsPerWeek: 70_000, compression: 'none' },
+    onProgress: () => (days += 1),
+    shouldStop: () => days > 0,
+  });
+  const [day] = (await readdir(outDir, { recursive: true })).filter(
+    (name) => name.endsWith('.csv') && name.includes('flows-'),
+  );
+  const text = await readFile(join(outDir, day), 'latin1');
+  await rm(outDir, { recursive: true });
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => Buffer.from(line, 'latin1'));
 }
 
 function mutatedFile(random, count) {
-  const parts = [header];
+  const parts = [header, Buffer.from('\n')];
   for (let row = 0; row < count; row++) {
     let line = pick(random, originals);
     if (random.uniform() < SHARE_MUTATED) line = mutate(random, line);

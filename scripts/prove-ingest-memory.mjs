@@ -73,12 +73,13 @@ async function writeRepeated(folder, file, bytes) {
 
 async function parse(file, stagingDir) {
   const { parseFlowsJob } = await import('../dist/activities/jobs/parse-flows.js');
+  const { fileHash } = await import('../dist/feature-store/sources/checksum.js');
   const started = performance.now();
   const source = {
     path: file,
     bytes: (await stat(file)).size,
     compression: 'none',
-    sha256: '0'.repeat(64),
+    sha256: await fileHash(file, 'sha256'),
   };
   const { rowsStored } = await parseFlowsJob({ source }, { stagingDir, progress: () => undefined });
   process.send({

@@ -24,7 +24,8 @@ export async function parseFlowsJob(
       stagingDir,
       db,
       connections: threads === 1 ? 1 : 2,
-      onProgress: (rows) => progress(`${rows} rows of ${source.path}`),
+      onProgress: (rows, bytes) =>
+        progress(`${rows} rows, ${bytes} of ${source.bytes} bytes of ${source.path}`),
     });
   } finally {
     db.close();

@@ -1,9 +1,8 @@
 /** Job A's parse against the same parse in polars, plain DuckDB SQL and Spark. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { createCompressor } from 'lzma-native';
@@ -24,7 +23,7 @@ export interface IngestBenchOptions {
   readonly python: string;
   /** Flow files; none: a generated one, as .csv.gz and as .csv.xz. */
   readonly files: readonly string[];
-  /** Rows of the generated file. */
+  /** Rows of the generated file at least. */
   readonly flows: number;
 }
 
@@ -136,45 +135,28 @@ async function expectRows(peer: IngestPeerName, out: string, rows: number): Prom
   }
 }
 
-/** One week as one file: its seven day files behind one header. */
+/** A Tuesday: a Monday's file begins in the week before. */
 async function generateFiles(
   folder: string,
   flows: number,
   say: (line: string) => void,
 ): Promise<string[]> {
-  say(`generating ${flows} flows`);
-  const week = join(folder, 'week');
+  say(`generating a day of at least ${flows} flows`);
+  const outDir = join(folder, 'week');
+  let days = 0;
   await generateFlows({
-    ...{ outDir: week, seed: 7, weeks: ['2022-W22'], flowsPerWeek: flows, compression: 'none' },
+    // a working day has more flows than a weekend's
+    ...{ outDir, seed: 7, weeks: ['2022-W22'], flowsPerWeek: 7 * flows, compression: 'none' },
+    onProgress: () => (days += 1),
+    shouldStop: () => days === 2,
   });
-  const days = (await readdir(week, { recursive: true })).filter((file) =>
-    /flows-.*csv$/.test(file),
-  );
-  const csv = join(folder, 'flows.csv');
-  for (const [index, day] of days.sort().entries())
-    await pipeline(
-      createReadStream(join(week, day)),
-      index === 0 ? new PassThrough() : withoutFirstLine(),
-      createWriteStream(csv, { flags: 'a' }),
-    );
-  await pipeline(createReadStream(csv), createGzip(), createWriteStream(`${csv}.gz`));
-  await pipeline(
-    createReadStream(csv),
-    createCompressor({ preset: 1 }),
-    createWriteStream(`${csv}.xz`),
-  );
-  return [`${csv}.gz`, `${csv}.xz`];
-}
-
-function withoutFirstLine(): Transform {
-  let inHeader = true;
-  return new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const start = inHeader ? chunk.indexOf('\n') + 1 : 0; // the header is shorter than a chunk
-      inHeader = false;
-      done(null, chunk.subarray(start));
-    },
-  });
+  const csv = join(outDir, 'WEEK-2022-22', '2022-05-31', 'flows-20220531.csv');
+  const files = [join(folder, 'day.csv.gz'), join(folder, 'day.csv.xz')];
+  const packers = [createGzip(), createCompressor({ preset: 1 })];
+  for (const [index, packer] of packers.entries())
+    await pipeline(createReadStream(csv), packer, createWriteStream(files[index] ?? ''));
+  await rm(outDir, { recursive: true });
+  return files;
 }
 
 const UNIT = 'rows/s';

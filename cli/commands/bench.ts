@@ -38,7 +38,7 @@ export function benchCommand(): Command {
     .option('--peers <names>', `ingest: against which of ${INGEST_PEERS.join(',')}`)
     .option('--python <path>', 'ingest: interpreter with scripts/bench/requirements.txt', 'python3')
     .option('--file <path...>', 'ingest: these flow files instead of generated ones', [])
-    .option('--flows <n>', 'ingest: rows of the generated file', '600000')
+    .option('--flows <n>', 'ingest: rows of the generated day, at least', '500000')
     .option('--json', 'as JSON', false)
     .action(async (name: keyof typeof BENCHES, options: BenchOptions) => {
       const cases = await BENCHES[name](wholeNumber('--pairs', options.pairs, 1), options);

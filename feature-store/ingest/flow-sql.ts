@@ -66,6 +66,13 @@ export function typedSelect(rows: string, header: FlowHeader): string {
     FROM ${rows})`;
 }
 
+/** The columns that the file lacks, with the value that they have then, as typed SELECT items. */
+export function missingColumns(header: FlowHeader): string[] {
+  return RAW_COLUMNS.map((column) => ({ column, text: textOf(column, header) }))
+    .filter(({ text }) => text.startsWith('NULL'))
+    .map(({ column, text }) => `${typedExpression(column, text)} AS ${stored(column)}`);
+}
+
 /** Every check, in the order of the columns: the first that fails is the reason. */
 export function rowChecks(): readonly RowCheck[] {
   return RAW_COLUMNS.flatMap((column) => checksOf(column));

@@ -1,11 +1,11 @@
 /**
  * Job A: one flow file becomes staged Parquet files, its bad rows become staged rejects.
  *
- * Bytes are unpacked and scanned into row-aligned segments while two connections type those before; at
- * the end each writes the files of half of the rows. On an instance with one thread a connection works
- * on the thread that waits for it, where two threads in one query spin while the other has nothing for
- * them. DuckDB's memory limit bounds the typed rows, which spill.
- * Always rowsRead = rowsStored + rowsRejected.
+ * Bytes are unpacked and scanned. Plain rows are typed on the spot and written when so many are held;
+ * all others go into row-aligned segments, which two connections type by SQL meanwhile and write at the
+ * end. On an instance with one thread a connection works on the thread that waits for it, where two
+ * threads in one query spin while the other has nothing for them. DuckDB's memory limit bounds the rows
+ * typed by SQL, which spill. Always rowsRead = rowsStored + rowsRejected.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
@@ -31,8 +31,10 @@ import {
   rowChecks,
   typedSelect,
 } from './flow-sql.js';
+import { PlainRows } from './plain-rows.js';
 import { firstRowFaults } from './row-faults.js';
 import { RowScanner, type RejectedRow } from './row-scanner.js';
+import { stagePlainRows } from './stage-plain-rows.js';
 
 /** One file to parse, and where its rows go. */
 export interface ParseRequest {
@@ -47,8 +49,10 @@ export interface ParseRequest {
   readonly connections?: 1 | 2;
   /** Bytes of one segment. @default 33_554_432 */
   readonly segmentBytes?: number;
-  /** Called after each segment with the rows seen so far. */
-  readonly onProgress?: (rowsRead: number) => void;
+  /** Plain rows that are held at most, of about 750 bytes each; with 0, SQL types all rows. @default 700_000 */
+  readonly heldRows?: number;
+  /** Called now and then with the rows seen and the bytes of the file read so far. */
+  readonly onProgress?: (rowsRead: number, bytesRead: number) => void;
 }
 
 /** One parsed file, not yet part of any table. */
@@ -100,7 +104,7 @@ async function parseText(request: ParseRequest, lanes: readonly Session[]): Prom
   const scratch = path.join(stagingDir, 'segments');
   await mkdir(scratch, { recursive: true });
   try {
-    const loaded = await loadSegments(request, lanes, header, scratch);
+    const loaded = await loadRows(request, lanes, header, scratch);
     await requireUnchanged(request);
     return await stageParsed(request, lanes, header, loaded);
   } finally {
@@ -132,28 +136,35 @@ async function parseParquet(request: ParseRequest, session: Session): Promise<Pa
   await requireUnchanged(request);
   const [count] = await session.rows<{ n: number }>('SELECT count(*) AS n FROM parsed');
   const rowsRead = count?.n ?? 0;
-  request.onProgress?.(rowsRead);
-  return stageParsed(request, [session], header, { rowsRead, hasParsed: true });
+  request.onProgress?.(rowsRead, request.source.bytes);
+  return stageParsed(request, [session], header, { rowsRead, staged: [], hasParsed: true });
 }
 
 interface LoadedRows {
   readonly rowsRead: number;
+  /** Files of plain rows. */
+  readonly staged: readonly StagedFile[];
   /** Whether any row came as far as the table `parsed`. */
   readonly hasParsed: boolean;
 }
 
-async function loadSegments(
+async function loadRows(
   request: ParseRequest,
   lanes: readonly Session[],
   header: FlowHeader,
   scratch: string,
 ): Promise<LoadedRows> {
-  const { source, segmentBytes = 1 << 25, onProgress } = request;
+  const { source, stagingDir, segmentBytes = 1 << 25, onProgress } = request;
   const rejects: RejectedRow[] = [];
   const segments = new SegmentWriter(scratch);
+  const plain = new PlainRows(header, heldRows(request));
+  const staged: StagedFile[] = [];
   const scanner = new RowScanner({
     names: header.names,
     columns: header.columns,
+    ...(header.mapping === undefined && {
+      takePlain: (row, line) => plain.take(row, line),
+    }),
     onRow: (row, bytes) => segments.add(row, bytes),
     onReject: (row) => rejects.push(row),
   });
@@ -177,22 +188,38 @@ async function loadSegments(
       if (segment !== undefined) await insertSegment(session, header, segment);
     })();
     loading[lane].catch(() => undefined); // awaited below; a rejection must not end the process before that
-    onProgress?.(scanner.rows);
   };
+  const writePlain = async (): Promise<void> => {
+    await Promise.all(loading);
+    const groups = plain.groups();
+    staged.push(...(await stagePlainRows({ sessions: lanes, source, header, groups, stagingDir })));
+    plain.clear();
+  };
+  let chunks = 0;
   try {
-    for await (const chunk of readUnpacked(source.path, source.compression)) {
-      scanner.push(chunk);
+    for await (const { bytes, bytesRead } of readUnpacked(source.path, source.compression)) {
+      scanner.push(bytes);
       await segments.flush();
       if (segments.bytes >= segmentBytes || rejects.length >= MAX_HELD_REJECTS) await hand();
+      if (plain.isFull) await writePlain();
+      if (++chunks % CHUNKS_PER_REPORT === 0) onProgress?.(scanner.rows, bytesRead);
     }
     scanner.finish();
     await segments.flush();
     await hand();
     await Promise.all(loading);
+    onProgress?.(scanner.rows, source.bytes);
+    if (!plain.isEmpty) await writePlain();
   } finally {
     await Promise.allSettled(loading); // nothing may use the tables when they are dropped
   }
-  return { rowsRead: scanner.rows, hasParsed: tableMade };
+  return { rowsRead: scanner.rows, staged, hasParsed: tableMade };
+}
+
+/** Small files need no large arrays. */
+function heldRows({ source, heldRows: most = 700_000 }: ParseRequest): number {
+  const bytesPerRow = source.compression === 'none' ? 200 : 10;
+  return Math.min(most, Math.ceil(source.bytes / bytesPerRow) + 1);
 }
 
 async function insertSegment(
@@ -259,7 +286,7 @@ async function stageParsed(
   request: ParseRequest,
   lanes: readonly Session[],
   header: FlowHeader,
-  { rowsRead, hasParsed }: LoadedRows,
+  { rowsRead, staged: plain, hasParsed }: LoadedRows,
 ): Promise<ParsedSource> {
   const { source, stagingDir } = request;
   const session = lanes[0] as Session; // there is always one
@@ -276,7 +303,8 @@ async function stageParsed(
       expectedRows: rowsRead,
       tags,
     });
-  const staged = hasParsed ? (await Promise.all(lanes.map((_, lane) => ofLane(lane)))).flat() : [];
+  const others = hasParsed ? await Promise.all(lanes.map((_, lane) => ofLane(lane))) : [];
+  const staged = [...plain, ...others.flat()];
   const rowsStored = staged.reduce((sum, file) => sum + file.stats.numRecords, 0);
   const weeks = [...new Set(staged.map(weekOf))].sort();
   const fileWeek = dominantWeek(staged);
@@ -422,3 +450,4 @@ class SegmentWriter {
 const REJECTED_TABLE = `CREATE TABLE rejected
   (source_row BIGINT, source_column VARCHAR, reason VARCHAR, raw VARCHAR, value VARCHAR)`;
 const MAX_HELD_REJECTS = 10_000;
+const CHUNKS_PER_REPORT = 256;

@@ -26,6 +26,7 @@ export class RowScanner {
   readonly #names: readonly string[];
   /** Per column 256 flags: may this byte stand in it. */
   readonly #allowed: Uint8Array;
+  readonly #takePlain: (row: number, line: Buffer) => boolean;
   readonly #onRow: (row: number, line: Buffer) => void;
   readonly #onReject: (row: RejectedRow) => void;
   #carry: Buffer = Buffer.alloc(0);
@@ -36,11 +37,14 @@ export class RowScanner {
   constructor(options: {
     readonly names: readonly string[];
     readonly columns: readonly (RawColumn | undefined)[];
+    /** Takes a row that needs no further look; the buffer is reused after the call. @default none is taken */
+    readonly takePlain?: (row: number, line: Buffer) => boolean;
     /** A good row, without its line end; the buffer is reused after the call. */
     readonly onRow: (row: number, line: Buffer) => void;
     readonly onReject: (row: RejectedRow) => void;
   }) {
     this.#names = options.names;
+    this.#takePlain = options.takePlain ?? (() => false);
     this.#onRow = options.onRow;
     this.#onReject = options.onReject;
     this.#allowed = new Uint8Array(options.columns.length * 256);
@@ -91,7 +95,7 @@ export class RowScanner {
     if (line.length > MAX_ROW_BYTES) return this.#tooLong(line);
     this.#rows += 1;
     if (!allUtf8 && !isUtf8(line)) return this.#reject(line, 'bytes that are not UTF-8');
-    this.#check(line);
+    if (!this.#takePlain(this.#rows, line)) this.#check(line);
   }
 
   #check(line: Buffer): void {

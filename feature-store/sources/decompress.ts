@@ -23,6 +23,13 @@ export async function detectCompression(file: string): Promise<Compression> {
   }
 }
 
+/** A part of what a file holds. */
+interface UnpackedChunk {
+  readonly bytes: Buffer;
+  /** Bytes of the file itself that have been read for it and all before. */
+  readonly bytesRead: number;
+}
+
 /**
  * The unpacked bytes in chunks.
  *
@@ -31,11 +38,11 @@ export async function detectCompression(file: string): Promise<Compression> {
 export async function* readUnpacked(
   file: string,
   compression: Compression,
-): AsyncGenerator<Buffer, void> {
+): AsyncGenerator<UnpackedChunk, void> {
   const raw = createReadStream(file, { highWaterMark: 1 << 18 });
   const unpacked = unpack(raw, compression);
   try {
-    for await (const chunk of unpacked) yield chunk as Buffer; // no encoding is set on these streams
+    for await (const chunk of unpacked) yield { bytes: chunk as Buffer, bytesRead: raw.bytesRead }; // no encoding is set on these streams
   } catch (cause) {
     throw damaged(file, compression, cause);
   } finally {
@@ -55,8 +62,8 @@ export async function firstLines(
   count: number,
 ): Promise<string[]> {
   let text = '';
-  for await (const chunk of readUnpacked(file, compression)) {
-    text += chunk.toString('utf8'); // a character cut at a chunk's end cannot be in a header or a time
+  for await (const { bytes } of readUnpacked(file, compression)) {
+    text += bytes.toString('utf8'); // a character cut at a chunk's end cannot be in a header or a time
     if (text.split('\n').length > count || text.length > MAX_HEAD_CHARACTERS) break;
   }
   return text

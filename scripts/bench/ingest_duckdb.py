@@ -1,7 +1,7 @@
 """The parse in plain DuckDB SQL: one COPY from read_csv."""
 import duckdb
 
-from peer import COLUMNS, HISTOGRAMS, PPI_LISTS, answer, unpack
+from peer import COLUMNS, HISTOGRAMS, PPI_LENGTH, PPI_LISTS, answer, unpack
 
 TYPES = dict(long='BIGINT', int='INTEGER', short='SMALLINT', double='DOUBLE', time='TIMESTAMP', text='VARCHAR')
 
@@ -14,7 +14,7 @@ def parse(file, out):
     columns = ', '.join(f"'{name}': '{TYPES[kind]}'" for name, kind in COLUMNS.items())
     plain = [name for name in COLUMNS if name not in ['PPI', *HISTOGRAMS]]
     histograms = [f"from_json({name}, '[\"INTEGER\"]') AS {name}" for name in HISTOGRAMS]
-    lists = [f'ppi[{place}] AS {name}' for place, name in enumerate(PPI_LISTS, start=1)]
+    lists = [f'list_resize(ppi[{place}], {PPI_LENGTH}, 0) AS {name}' for place, name in enumerate(PPI_LISTS, start=1)]
     connection.execute(f"""
         COPY (
             SELECT isoyear(TIME_FIRST) AS iso_year, week(TIME_FIRST) AS iso_week,

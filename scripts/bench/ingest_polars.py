@@ -4,8 +4,9 @@ import os
 os.environ['POLARS_MAX_THREADS'] = '2'
 import polars as pl  # noqa: E402 (reads the number of threads when it is imported)
 
-from peer import COLUMNS, HISTOGRAMS, PPI_LISTS, answer, unpack  # noqa: E402
+from peer import COLUMNS, HISTOGRAMS, PPI_LENGTH, PPI_LISTS, answer, unpack  # noqa: E402
 
+ZEROS = pl.lit(pl.Series([[0] * PPI_LENGTH], dtype=pl.List(pl.Int32)))
 TYPES = dict(long=pl.Int64, int=pl.Int32, short=pl.Int16, double=pl.Float64, time=pl.String, text=pl.String)
 
 
@@ -23,7 +24,10 @@ def parse(file, out):
         .with_columns(
             first.dt.iso_year().alias('iso_year'),
             first.dt.week().alias('iso_week'),
-            *[pl.col('PPI').list.get(place, null_on_oob=True).alias(name) for place, name in enumerate(PPI_LISTS)],
+            *[
+                pl.col('PPI').list.get(place, null_on_oob=True).list.concat(ZEROS).list.head(PPI_LENGTH).alias(name)
+                for place, name in enumerate(PPI_LISTS)
+            ],
         )
         .drop('PPI')
         .sink_parquet(

@@ -2,7 +2,7 @@
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from peer import COLUMNS, HISTOGRAMS, PPI_LISTS, answer, unpack
+from peer import COLUMNS, HISTOGRAMS, PPI_LENGTH, PPI_LISTS, answer, unpack
 
 TYPES = dict(long='bigint', int='int', short='smallint', double='double', time='timestamp', text='string')
 
@@ -22,13 +22,17 @@ def parse(file, out):
     csv = unpack(file, out, {'.xz': 'xz', '.gz': 'gzip'})
     schema = ', '.join(f'{name} {TYPES[kind]}' for name, kind in COLUMNS.items())
     flows = spark.read.schema(schema).csv(csv, header=True, escape='"')
+    zeros = F.array_repeat(F.lit(0), PPI_LENGTH)
     ppi = F.from_json('PPI', 'array<array<int>>')
     (
         flows.withColumn('iso_year', F.expr('extract(YEAROFWEEK FROM TIME_FIRST)'))
         .withColumn('iso_week', F.weekofyear('TIME_FIRST'))
         .withColumns({name: F.from_json(name, 'array<int>') for name in HISTOGRAMS})
         .withColumn('PPI', ppi)
-        .withColumns({name: F.get('PPI', F.lit(place)) for place, name in enumerate(PPI_LISTS)})
+        .withColumns({
+            name: F.slice(F.concat(F.get('PPI', F.lit(place)), zeros), 1, PPI_LENGTH)
+            for place, name in enumerate(PPI_LISTS)
+        })
         .drop('PPI')
         # one file a partition, as the others write
         .repartition('iso_year', 'iso_week', 'APP')

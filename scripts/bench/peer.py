@@ -12,6 +12,8 @@ FLAGS = [f'FLAG_{f}{r}' for f in 'CWR ECE URG ACK PSH RST SYN FIN'.split() for r
 REASONS = [f'FLOW_ENDREASON_{r}' for r in 'IDLE ACTIVE END OTHER'.split()]
 HISTOGRAMS = [f'PHIST_{h}' for h in 'SRC_SIZES DST_SIZES SRC_IPT DST_IPT'.split()]
 PPI_LISTS = ['ppi_ipt_ms', 'ppi_direction', 'ppi_size_bytes', 'ppi_push']
+# every list is padded with zeros to this length
+PPI_LENGTH = 30
 
 # name -> kind, in the order of the file
 COLUMNS = (

@@ -506,7 +506,7 @@ describe('a file and what lies beside it', () => {
     const file = await home.file('f.csv', flowCsv(flows));
     const limit = (bytes: string): void =>
       void execFileSync('/usr/bin/prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`]);
-    limit('100000');
+    limit('10000');
     try {
       await expect(ingest(home, file)).rejects.toThrow(/File too large|EFBIG/);
     } finally {

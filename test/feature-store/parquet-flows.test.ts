@@ -55,7 +55,7 @@ async function parquetOf(
 
 async function plainCsv(home: StoreHome): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of readUnpacked(CSV, 'xz')) chunks.push(chunk);
+  for await (const { bytes } of readUnpacked(CSV, 'xz')) chunks.push(bytes);
   return home.file('real.csv', Buffer.concat(chunks));
 }
 
