@@ -49,9 +49,9 @@ export const weekly = dag(
       summary: (week) => text`watch ${week}`,
       width: 1, // a retraining in one week changes the champion that scores the next
     });
-    d.task('compact', act.compactWeeks, {
+    const compacted = d.task('compact', act.compactWeeks, {
       input: {},
-      // at the end: nothing waits for it, and it finds what the run has stored
+      // late, so that neither ingest nor training nor watching waits; before the report, which names the last versions
       after: [watched],
       triggerRule: 'all_done',
       summary: 'make the small files of closed weeks one',
@@ -65,7 +65,7 @@ export const weekly = dag(
         split: planned.split,
         faults: planned.faults,
       },
-      after: [watched],
+      after: [watched, compacted],
       triggerRule: 'none_failed',
       summary: 'write the report',
     });
