@@ -71,33 +71,50 @@ export class ChunkWriter {
     this.#copy(bindings.list_vector_get_child(vector), items, total);
   }
 
-  /** UTF-8 text of each row; empty is NULL. */
-  texts(column: number, textOf: (row: number) => Uint8Array): void {
+  /**
+   * UTF-8 texts.
+   *
+   * A vector holds a text of up to 12 bytes in place, and of a longer one the address. So all texts become one
+   * value of the vector, which then holds their bytes, and each row points into it: one call in place of one a row.
+   *
+   * @param bytes the texts of all rows, one behind the other
+   * @param lengths in bytes; 0 is NULL
+   */
+  texts(column: number, bytes: Uint8Array, lengths: Int32Array): void {
     const vector = this.#vector(column);
-    let validity: Uint8Array | undefined;
-    for (let row = 0; row < this.#count; row += 1) {
-      const text = textOf(row);
-      if (text.length > 0) bindings.vector_assign_string_element_len(vector, row, text);
-      else {
-        validity ??= new Uint8Array(CHUNK_ROWS / 8).fill(0xff);
+    const entries = new Int32Array(this.#count * TEXT_ENTRY);
+    const entryBytes = new Uint8Array(entries.buffer);
+    const validity = new Uint8Array(CHUNK_ROWS / 8).fill(0xff);
+    let hasNull = false;
+    const base = heapAddress(vector, bytes);
+    for (let row = 0, start = 0; row < this.#count; row += 1) {
+      const length = lengths[row] ?? 0;
+      const entry = row * TEXT_ENTRY;
+      entries[entry] = length;
+      const inPlace = Math.min(length, length <= INLINE_BYTES ? INLINE_BYTES : PREFIX_BYTES);
+      for (let index = 0; index < inPlace; index += 1)
+        entryBytes[entry * 4 + 4 + index] = bytes[start + index] ?? 0;
+      if (length > INLINE_BYTES) {
+        const address = base + start;
+        entries[entry + 2] = address | 0; // the address modulo 2^32
+        entries[entry + 3] = Math.floor(address / 2 ** 32);
+      } else if (length === 0) {
+        hasNull = true;
         validity[row >> 3] = (validity[row >> 3] ?? 0) & ~(1 << (row & 7));
       }
+      start += length;
     }
-    if (validity === undefined) return;
+    this.#copy(vector, entries, entries.length);
+    if (!hasNull) return;
     bindings.vector_ensure_validity_writable(vector);
-    const { buffer, byteOffset, length } = validity;
-    bindings.copy_data_to_vector_validity(vector, 0, buffer as ArrayBuffer, byteOffset, length); // made above, not shared
+    bindings.copy_data_to_vector_validity(vector, 0, validity.buffer, 0, validity.length);
   }
 
   #vector(column: number) {
     return bindings.data_chunk_get_vector(this.#chunk, column);
   }
 
-  #copy(
-    vector: Parameters<typeof bindings.copy_data_to_vector>[0],
-    values: Int16Array | Int32Array | Float64Array,
-    count: number,
-  ): void {
+  #copy(vector: Vector, values: Int16Array | Int32Array | Float64Array, count: number): void {
     const { buffer, byteOffset, BYTES_PER_ELEMENT } = values;
     // sources are made of plain arrays: nothing here is shared between threads
     bindings.copy_data_to_vector(
@@ -108,6 +125,16 @@ export class ChunkWriter {
       count * BYTES_PER_ELEMENT,
     );
   }
+}
+
+/** Gives the bytes to the vector; the address at which it keeps them, 0 when no text needs one. */
+function heapAddress(vector: Vector, bytes: Uint8Array): number {
+  if (bytes.length <= INLINE_BYTES) return 0;
+  bindings.vector_assign_string_element_len(vector, 0, bytes);
+  const [, , low = 0, high = 0] = new Uint32Array(
+    bindings.vector_get_data(vector, 16).slice().buffer,
+  );
+  return high * 2 ** 32 + low;
 }
 
 /** The sources that the sessions of one DuckDB instance may read. */
@@ -175,6 +202,12 @@ interface Scan {
   next: number;
 }
 
+type Vector = ReturnType<typeof bindings.data_chunk_get_vector>;
+
+/** `duckdb_string_t`: the length, then 12 bytes in place, or 4 of them and the address of all. */
+const TEXT_ENTRY = 4;
+const INLINE_BYTES = 12;
+const PREFIX_BYTES = 4;
 const ENTRIES = new Map<number, Int32Array>();
 const FUNCTION_NAME = 'memory_rows';
 

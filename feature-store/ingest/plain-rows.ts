@@ -39,8 +39,11 @@ export class PlainRows {
   /** Of each row: inter-packet times, directions, sizes, push flags. */
   readonly #packets: Int32Array;
   readonly #groupOfRow: Int32Array;
-  /** The lists of one chunk, while they are written. */
-  readonly #items = new Int32Array(CHUNK_ROWS * PPI_LENGTH);
+  /** What is written of one chunk. */
+  readonly #lists = new Int32Array(LISTS * CHUNK_ITEMS);
+  readonly #bins = new Int32Array(CHUNK_ROWS * HISTOGRAM_LENGTH);
+  readonly #lengths = new Int32Array(CHUNK_ROWS);
+  #text = new Uint8Array(CHUNK_ROWS * TEXT_BYTES);
   readonly #appIds = new Map<string, number>();
   readonly #groupIds = new Map<number, number>();
   #groups: { readonly app: string; readonly week: number; rows: number }[] = [];
@@ -392,13 +395,14 @@ export class PlainRows {
   }
 
   #fill(chunk: ChunkWriter, rows: Int32Array): void {
+    this.#gatherPackets(rows);
     for (const [column, output] of this.#outputs.entries()) {
       const { from, type, slot } = output;
       if (from === 'number') this.#fillNumbers(chunk, column, type, rows, slot);
       else if (from === 'flag') this.#fillFlags(chunk, column, rows, slot);
       else if (from === 'text') this.#fillTexts(chunk, column, rows, slot);
       else if (from === 'histogram') this.#fillHistograms(chunk, column, rows, slot);
-      else this.#fillPackets(chunk, column, rows, slot);
+      else chunk.lists(column, this.#lists.subarray(slot * CHUNK_ITEMS), PPI_LENGTH);
     }
   }
 
@@ -427,35 +431,51 @@ export class PlainRows {
   }
 
   #fillTexts(chunk: ChunkWriter, column: number, rows: Int32Array, slot: number): void {
-    chunk.texts(column, (index) => {
+    const lengths = this.#lengths;
+    let total = 0;
+    for (let index = 0; index < rows.length; index += 1) {
       const place = (rows[index] ?? 0) * this.#textStride + slot * 2;
-      return this.#heap.subarray(this.#textBounds[place], this.#textBounds[place + 1]);
-    });
+      const length = (this.#textBounds[place + 1] ?? 0) - (this.#textBounds[place] ?? 0);
+      lengths[index] = length;
+      total += length;
+    }
+    if (total > this.#text.length) this.#text = new Uint8Array(total * 2);
+    const text = this.#text;
+    const heap = this.#heap;
+    for (let index = 0, end = 0; index < rows.length; index += 1) {
+      const from = this.#textBounds[(rows[index] ?? 0) * this.#textStride + slot * 2] ?? 0;
+      const length = lengths[index] ?? 0;
+      for (let at = 0; at < length; at += 1) text[end++] = heap[from + at] ?? 0;
+    }
+    chunk.texts(column, text.subarray(0, total), lengths);
   }
 
   #fillHistograms(chunk: ChunkWriter, column: number, rows: Int32Array, slot: number): void {
-    const items = this.#items;
+    const bins = this.#bins;
     for (let index = 0; index < rows.length; index += 1) {
       const from = (rows[index] ?? 0) * this.#countStride + slot * HISTOGRAM_LENGTH;
       for (let bin = 0; bin < HISTOGRAM_LENGTH; bin += 1)
-        items[index * HISTOGRAM_LENGTH + bin] = this.#counts[from + bin] ?? 0;
+        bins[index * HISTOGRAM_LENGTH + bin] = this.#counts[from + bin] ?? 0;
     }
-    chunk.lists(column, items, HISTOGRAM_LENGTH);
+    chunk.lists(column, bins, HISTOGRAM_LENGTH);
   }
 
-  #fillPackets(chunk: ChunkWriter, column: number, rows: Int32Array, list: number): void {
-    const items = this.#items;
+  /** All four lists in one pass: the packets of a row lie together, those of the next one far away. */
+  #gatherPackets(rows: Int32Array): void {
+    const lists = this.#lists;
     const packets = this.#packets;
+    lists.fill(0);
     for (let index = 0; index < rows.length; index += 1) {
       const row = rows[index] ?? 0;
       const length = this.#packetBounds[row * 2 + 1] ?? 0;
-      const from = (this.#packetBounds[row * 2] ?? 0) + list * length;
-      const to = index * PPI_LENGTH;
-      for (let packet = 0; packet < length; packet += 1)
-        items[to + packet] = packets[from + packet] ?? 0;
-      items.fill(0, to + length, to + PPI_LENGTH);
+      let from = this.#packetBounds[row * 2] ?? 0;
+      for (let list = 0; list < LISTS; list += 1) {
+        const to = list * CHUNK_ITEMS + index * PPI_LENGTH;
+        for (let packet = 0; packet < length; packet += 1)
+          lists[to + packet] = packets[from + packet] ?? 0;
+        from += length;
+      }
     }
-    chunk.lists(column, items, PPI_LENGTH);
   }
 }
 
@@ -565,6 +585,7 @@ const ROW_SLOT = 0;
 const FLAGS_SLOT = 1;
 const HISTOGRAM_LENGTH = 8;
 const LISTS = PPI_COLUMNS.length;
+const CHUNK_ITEMS = CHUNK_ROWS * PPI_LENGTH;
 const DIRECTIONS = 1;
 const PUSHES = 3;
 /** Longer rows are rare, and left to SQL; so no list or text of a row overruns its array. */
