@@ -138,17 +138,14 @@ async function collect(
   ];
   const tabular = TABULAR_FEATURE_NAMES.map(quoteName);
   const arrays = ['ppi_size_bytes', 'ppi_direction', 'ppi_ipt_ms'];
-  const result = await session.stream(`
+  const { chunks } = await session.stream(`
     SELECT app, category, sni_domain, (iso_year * 100 + iso_week)::INTEGER, epoch_us(time_first) / 1000::DOUBLE,
       source_row::DOUBLE, hash(${[...tabular, ...PPI_COLUMNS].join(', ')}), source_sha, ${arrays.join(', ')}, ${tabular.join(', ')}
     FROM (${features}) ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}
     ORDER BY time_first, source_sha, source_row`);
-  const chunks: FlowSet[] = [];
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0;) {
-    chunks.push(readChunk(chunk));
-    chunk = await result.fetchChunk();
-  }
-  return joinChunks(chunks);
+  const sets: FlowSet[] = [];
+  for await (const chunk of chunks) sets.push(readChunk(chunk));
+  return joinChunks(sets);
 }
 
 function readChunk(chunk: DuckDBDataChunk): FlowSet {
