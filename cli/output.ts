@@ -1,4 +1,5 @@
 /** How commands speak: results on stdout, everything else on stderr, faults with their mend. */
+import { once } from 'node:events';
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import { describeFault, PipelineError, type Fault } from '../contracts/errors.js';
@@ -9,6 +10,11 @@ export function printJson(value: unknown): void {
   const withoutBigints = (_key: string, inner: unknown): unknown =>
     typeof inner === 'bigint' ? String(inner) : inner;
   process.stdout.write(`${JSON.stringify(value, withoutBigints, 2)}\n`);
+}
+
+/** A piece of a large result; resolves when the reader has room for more. */
+export async function writeOut(piece: string | Uint8Array): Promise<void> {
+  if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
 }
 
 /** A line for the reader at the terminal; never mixed with results. */

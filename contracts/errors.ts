@@ -83,6 +83,8 @@ export const ERROR_CODES = {
   MODEL_TRAINING_FAILED: 'final',
   MODEL_VERSION_UNKNOWN: 'final',
   OUTCOMES_INVALID: 'final',
+  OUTPUT_EXISTS: 'final',
+  OUTPUT_FOLDER_MISSING: 'final',
   PAYLOAD_DAMAGED: 'retry',
   PAYLOAD_MISSING: 'retry',
   PLAN_INVALID: 'final',

@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
+import { checkpointIfDue } from './delta/checkpoint.js';
 import { commitTable } from './delta/commit.js';
 import type { TableSchema } from './delta/schema.js';
 import { readSnapshot, type LiveFile, type Snapshot } from './delta/snapshot.js';
@@ -79,6 +80,8 @@ export async function compactTable(request: {
       skipped: sum.skipped,
     };
   }
+  // readers start from a checkpoint, and these commits are long; the rows are safe without one
+  if (sum.version !== undefined) await checkpointIfDue(table, Date.now(), 1).catch(() => undefined);
   return sum;
 }
 

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api';
+import { DuckDBInstance, type DuckDBConnection, type DuckDBDataChunk } from '@duckdb/node-api';
 import { PipelineError } from '../contracts/errors.js';
 import { installedExtensions } from './duckdb-extensions.js';
 import { RowSources, type RowSource } from './row-source.js';
@@ -30,14 +30,26 @@ export type PlainRow = Record<string, unknown>;
 
 /** A connection with its own temporary tables; closed by `FeatureDb.session`. */
 export interface Session {
+  /** Opens the session's one transaction. */
+  begin(): Promise<void>;
+  /** Ends it; what was made in it is gone. */
+  rollback(): Promise<void>;
   /** Runs statements whose rows nobody needs. */
   run(sql: string): Promise<void>;
   /** All rows of a small result. */
   rows<T extends object = PlainRow>(sql: string): Promise<T[]>;
-  /** A result to be read chunk by chunk, for large ones. */
-  stream(sql: string): Promise<DuckDBResult>;
+  /** A large result, chunk by chunk. */
+  stream(sql: string): Promise<ChunkStream>;
   /** Runs `use` with a relation of rows from memory, for a FROM clause. */
   withRows<T>(source: RowSource, use: (relation: string) => Promise<T>): Promise<T>;
+}
+
+/** A result, chunk by chunk. */
+export interface ChunkStream {
+  /** Names of the columns, each once. */
+  readonly names: readonly string[];
+  /** @throws PipelineError STORE_QUERY_FAILED when the statement fails after its first rows */
+  readonly chunks: AsyncIterable<DuckDBDataChunk>;
 }
 
 /** A DuckDB instance and its sessions. */
@@ -102,6 +114,15 @@ export class FeatureDb {
     return this.#load('delta');
   }
 
+  /**
+   * Makes a place readable. A session does so by itself, but not in an open transaction, which would not see the keys.
+   *
+   * @param place absolute folder, or `s3://bucket/prefix`
+   */
+  reach(place: string): Promise<void> {
+    return this.#prepare(place);
+  }
+
   /** Ends the instance and frees its memory. */
   close(): void {
     this.#instance.closeSync();
@@ -164,7 +185,18 @@ function sessionOn(
   rowSources: RowSources,
   prepare: (sql: string) => Promise<void>,
 ): Session {
+  let inTransaction = false;
+  const begin = async (): Promise<void> => {
+    await connection.run('BEGIN');
+    inTransaction = true;
+  };
+  const end = async (statement: 'COMMIT' | 'ROLLBACK'): Promise<void> => {
+    inTransaction = false;
+    await connection.run(statement);
+  };
   return {
+    begin,
+    rollback: () => end('ROLLBACK'),
     run: async (sql) => {
       await prepare(sql);
       await guarded(sql, () => connection.run(sql));
@@ -177,7 +209,29 @@ function sessionOn(
     },
     stream: async (sql) => {
       await prepare(sql);
-      return guarded(sql, () => connection.stream(sql));
+      // DuckDB's client ends a stream that fails as if it were complete: only the transaction knows
+      const own = !inTransaction;
+      if (own) await begin();
+      const result = await guarded(sql, () => connection.stream(sql)).catch(
+        async (error: unknown) => {
+          if (own) await end('ROLLBACK');
+          throw error;
+        },
+      );
+      async function* chunks(): AsyncGenerator<DuckDBDataChunk> {
+        let isWhole = false;
+        try {
+          for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0;) {
+            yield chunk;
+            chunk = await result.fetchChunk();
+          }
+          await guarded(sql, () => connection.run('SELECT 1'));
+          isWhole = true;
+        } finally {
+          if (own) await end(isWhole ? 'COMMIT' : 'ROLLBACK');
+        }
+      }
+      return { names: result.deduplicatedColumnNames(), chunks: chunks() };
     },
     withRows: (source, use) => rowSources.with(connection, source, use),
   };

@@ -156,13 +156,10 @@ async function collect(
 ): Promise<FlowSet> {
   const featureNames = transformer.steps.flatMap(columnsOfStep);
   const select = await selectTransformed(session, transformer, rows, KEPT);
-  const result = await session.stream(`${select} ORDER BY time_first, source_sha, source_row`);
-  const chunks: FlowSet[] = [];
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0;) {
-    chunks.push(readChunk(chunk, featureNames));
-    chunk = await result.fetchChunk();
-  }
-  return joinChunks(chunks, featureNames);
+  const { chunks } = await session.stream(`${select} ORDER BY time_first, source_sha, source_row`);
+  const sets: FlowSet[] = [];
+  for await (const chunk of chunks) sets.push(readChunk(chunk, featureNames));
+  return joinChunks(sets, featureNames);
 }
 
 function readChunk(chunk: DuckDBDataChunk, featureNames: readonly string[]): FlowSet {

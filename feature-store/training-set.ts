@@ -251,12 +251,10 @@ async function foldCounts(
 /** SHA-256 over the rows' own, in order; the rows' text is JSON, whose numbers are exact. */
 async function contentHash(session: Session, table: string): Promise<string> {
   const hash = createHash('sha256');
-  const result = await session.stream(
+  const { chunks } = await session.stream(
     `SELECT sha256(to_json(flow)::VARCHAR) FROM ${table} AS flow ORDER BY ${ORDER}`,
   );
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0;) {
+  for await (const chunk of chunks)
     for (const text of chunk.getColumnValues(0)) hash.update(String(text));
-    chunk = await result.fetchChunk();
-  }
   return hash.digest('hex');
 }

@@ -5,6 +5,7 @@ import { benchEngine } from '../bench/engine.js';
 import { INGEST_PEERS, type IngestPeerName } from '../bench/ingest-peer.js';
 import { benchIngest } from '../bench/ingest.js';
 import type { BenchAlone, BenchCase } from '../bench/pairs.js';
+import { benchTables } from '../bench/tables.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
@@ -27,6 +28,8 @@ const BENCHES = {
     const files = options.file.map((file) => resolve(file));
     return benchIngest({ pairs, peers, python: options.python, files, flows }, say);
   },
+  tables: (pairs: number): Promise<(BenchCase | BenchAlone)[]> =>
+    benchTables({ pairs, weeks: 52, apps: 180 }, say),
 } as const;
 
 /** The `bench` command. */

@@ -8,8 +8,8 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
-import { FeatureDb, quote } from '../duckdb.js';
-import type { LogLine } from './actions.js';
+import { FeatureDb, quote, type Session } from '../duckdb.js';
+import type { LogLine, MetaDataAction } from './actions.js';
 import { storageOf } from './storage-of.js';
 
 /** What a checkpoint holds. */
@@ -27,6 +27,8 @@ export interface CheckpointHistory {
   readonly timestampMs: number;
   /** How many columns the table had from each version on that added some, ascending. */
   readonly schemas: readonly { readonly version: number; readonly columns: number }[];
+  /** The table's newest metaData action: here it is read without a scan of all actions. */
+  readonly metaData: MetaDataAction;
 }
 
 /** Path of a version's checkpoint below the table. */
@@ -57,7 +59,7 @@ export async function writeCheckpoint(table: string, checkpoint: Checkpoint): Pr
       session.run(
         `COPY (FROM read_json(${quote(json)}, format = 'newline_delimited', maximum_object_size = 33554432,
            columns = {${columns.join(', ')}}))
-         TO ${quote(parquet)} (FORMAT parquet, COMPRESSION zstd,
+         TO ${quote(parquet)} (FORMAT parquet, COMPRESSION snappy,
            KV_METADATA {${HISTORY_KEY}: ${quote(JSON.stringify(history))}})`,
       ),
     );
@@ -83,23 +85,77 @@ export async function readCheckpoint(
   table: string,
   version: number,
 ): Promise<Checkpoint | undefined> {
-  const file = storageOf(table).location(checkpointPath(version));
   const db = await logDb();
-  try {
-    return await db.session(async (session) => {
-      const [kept] = await session.rows<{ value: string }>(
-        `SELECT decode(value) AS value FROM parquet_kv_metadata(${quote(file)}) WHERE decode(key) = ${quote(HISTORY_KEY)}`,
-      );
-      if (kept === undefined) return undefined;
-      const [row] = await session.rows<{ lines: string }>(
+  return db.session(async (session) => {
+    const head = await readCheckpointHead(session, table, version);
+    if (head === undefined) return undefined;
+    const [row] = await readable(table, version, (file) =>
+      session.rows<{ lines: string }>(
         `SELECT '[' || string_agg(to_json(line), ',') || ']' AS lines FROM read_parquet(${quote(file)}) AS line`,
-      );
-      return {
-        version,
-        lines: JSON.parse(row?.lines ?? '[]') as LogLine[], // members are checked where they are used
-        history: JSON.parse(kept.value) as CheckpointHistory, // written by `writeCheckpoint`
-      };
-    });
+      ),
+    );
+    // members are checked where they are used
+    return { ...head, lines: JSON.parse(row?.lines ?? '[]') as LogLine[] };
+  });
+}
+
+/**
+ * A checkpoint without its files, tombstones and applications.
+ *
+ * @returns undefined as `readCheckpoint`
+ * @throws PipelineError DELTA_LOG_BROKEN
+ */
+export async function readCheckpointHead(
+  session: Session,
+  table: string,
+  version: number,
+): Promise<Checkpoint | undefined> {
+  const [kept] = await readable(table, version, (file) =>
+    session.rows<{ value: string }>(
+      `SELECT decode(value) AS value FROM parquet_kv_metadata(${quote(file)}) WHERE decode(key) = ${quote(HISTORY_KEY)}`,
+    ),
+  );
+  if (kept === undefined) return undefined;
+  const history = JSON.parse(kept.value) as CheckpointHistory; // written by `writeCheckpoint`
+  return { version, lines: [{ metaData: history.metaData }], history };
+}
+
+/** A live file as a scan needs it. */
+export interface CheckpointFile {
+  /** URI-encoded path below the table's folder. */
+  readonly path: string;
+  /** Version of the commit that added it. */
+  readonly addedIn: number;
+}
+
+/**
+ * The live files of a checkpoint that meet a condition.
+ *
+ * @param condition SQL over `add`, a struct as `AddAction` has it; columns that it does not name are not read
+ * @throws PipelineError DELTA_LOG_BROKEN
+ */
+export function readCheckpointFiles(
+  session: Session,
+  table: string,
+  version: number,
+  condition: string,
+): Promise<CheckpointFile[]> {
+  return readable(table, version, (file) =>
+    session.rows<CheckpointFile>(
+      `SELECT add.path AS path, add.defaultRowCommitVersion AS "addedIn" FROM read_parquet(${quote(file)})
+       WHERE add.path IS NOT NULL AND ${condition}`,
+    ),
+  );
+}
+
+async function readable<T>(
+  table: string,
+  version: number,
+  read: (file: string) => Promise<T>,
+): Promise<T> {
+  const file = storageOf(table).location(checkpointPath(version));
+  try {
+    return await read(file);
   } catch (cause) {
     throw new PipelineError(
       {
@@ -121,7 +177,8 @@ function logDb(): Promise<FeatureDb> {
   return opened;
 }
 
-const HISTORY_KEY = 'sentinel';
+// the digit grows when `CheckpointHistory` gets a member that readers need: an older checkpoint is then passed over
+const HISTORY_KEY = 'sentinel2';
 
 const TEXTS = 'MAP(VARCHAR, VARCHAR)';
 

@@ -10,7 +10,7 @@ const CHECKPOINT_INTERVAL = 10;
 export const RETENTION_MS = 30 * 86_400_000;
 
 /**
- * Makes a checkpoint of the table as it is now when the last one lies `CHECKPOINT_INTERVAL` or more versions back.
+ * Makes a checkpoint of the table as it is now when the last one lies `interval` or more versions back.
  *
  * @returns the version that it made one of, undefined when none was due
  * @throws PipelineError DELTA_LOG_BROKEN
@@ -18,9 +18,10 @@ export const RETENTION_MS = 30 * 86_400_000;
 export async function checkpointIfDue(
   table: string,
   nowMs: number = Date.now(),
+  interval: number = CHECKPOINT_INTERVAL,
 ): Promise<number | undefined> {
   const { versions, checkpoints } = await listLog(table);
-  if (versions.length - 1 - (checkpoints.at(-1) ?? 0) < CHECKPOINT_INTERVAL) return undefined;
+  if (versions.length - 1 - (checkpoints.at(-1) ?? 0) < interval) return undefined;
   const snapshot = await readSnapshot(table);
   if (snapshot === undefined) return undefined;
   await writeCheckpoint(table, {
@@ -28,6 +29,7 @@ export async function checkpointIfDue(
     lines: actionsOf(snapshot, nowMs),
     history: {
       timestampMs: snapshot.timestampMs,
+      metaData: snapshot.metaData,
       schemas: snapshot.schemas.map(({ version, columns }) => ({
         version,
         columns: columns.length,

@@ -3,15 +3,25 @@ import { quote, quoteList, quoteName } from '../duckdb.js';
 import { duckdbType, type Column } from './schema.js';
 import { columnsOf, type LiveFile, type Snapshot } from './snapshot.js';
 
+/** The part of a snapshot that a scan needs. */
+export interface Scannable<F extends ScannedFile = ScannedFile> extends Pick<
+  Snapshot,
+  'columns' | 'schemas' | 'partitionColumns'
+> {
+  readonly files: ReadonlyMap<string, F>;
+}
+
+type ScannedFile = Pick<LiveFile, 'file' | 'addedIn'>;
+
 /**
  * A SELECT over the live files of a snapshot, with the table's columns in order. A column that is younger
  * than a file is NULL in its rows.
  *
  * @param keep which files to read; skipped files are never opened
  */
-export function scanSnapshot(
-  snapshot: Snapshot,
-  keep: (file: LiveFile) => boolean = () => true,
+export function scanSnapshot<F extends ScannedFile>(
+  snapshot: Scannable<F>,
+  keep: (file: F) => boolean = () => true,
 ): string {
   const bySchema = new Map<readonly Column[], string[]>();
   for (const file of snapshot.files.values()) {
@@ -31,7 +41,7 @@ export function scanSnapshot(
 }
 
 /** Each column of the table by name where the files have it, as NULL where they do not. */
-function selected(snapshot: Snapshot, written: readonly Column[]): string[] {
+function selected(snapshot: Scannable, written: readonly Column[]): string[] {
   const names = new Set(written.map(({ name }) => name));
   return snapshot.columns.map(({ name, type }) =>
     names.has(name) ? quoteName(name) : `NULL::${duckdbType(type)} AS ${quoteName(name)}`,
@@ -39,7 +49,7 @@ function selected(snapshot: Snapshot, written: readonly Column[]): string[] {
 }
 
 // the folder names hold the same values as the log (we alone write both), so DuckDB may take them from there
-function hiveOptions(snapshot: Snapshot): string {
+function hiveOptions(snapshot: Scannable): string {
   if (snapshot.partitionColumns.length === 0) return ', hive_partitioning = false';
   const types = snapshot.partitionColumns.map((name) => {
     const column = snapshot.columns.find((candidate) => candidate.name === name);

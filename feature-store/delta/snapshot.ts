@@ -14,7 +14,7 @@ import type {
   PartitionValues,
   RemoveAction,
 } from './actions.js';
-import { checkpointVersion, readCheckpoint } from './checkpoint-file.js';
+import { checkpointVersion, readCheckpoint, type Checkpoint } from './checkpoint-file.js';
 import { inParallel } from './in-parallel.js';
 import { fromSchemaString, type Column } from './schema.js';
 import { storageOf } from './storage-of.js';
@@ -71,13 +71,30 @@ export async function readSnapshot(
   table: string,
   options: { readonly version?: number } = {},
 ): Promise<Snapshot | undefined> {
+  return (await readLog(table, options.version, (version) => readCheckpoint(table, version)))?.now;
+}
+
+/**
+ * The table as `load` gives its newest checkpoint, and what was committed since.
+ *
+ * @param load all of a checkpoint, or what the caller needs of it; undefined for one that is of no use
+ * @returns `base` is the version of the checkpoint, undefined when the log was replayed from its first entry
+ * @throws PipelineError TABLE_VERSION_UNKNOWN, DELTA_LOG_BROKEN
+ */
+export async function readLog(
+  table: string,
+  version: number | undefined,
+  load: (version: number) => Promise<Checkpoint | undefined>,
+): Promise<{ readonly now: Snapshot; readonly base: number | undefined } | undefined> {
   const { versions, checkpoints } = await listLog(table);
   if (versions.length === 0) return undefined;
-  const wanted = requireVersion(table, versions.length - 1, options.version);
-  const checkpoint = checkpoints.findLast((version) => version <= wanted);
-  const base = checkpoint === undefined ? undefined : await fromCheckpoint(table, checkpoint);
-  const newer = versions.filter((version) => version > (base?.version ?? -1) && version <= wanted);
-  return base !== undefined && newer.length === 0 ? base : replay(table, base, newer);
+  const wanted = requireVersion(table, versions.length - 1, version);
+  const newest = checkpoints.findLast((candidate) => candidate <= wanted);
+  const checkpoint = newest === undefined ? undefined : await load(newest);
+  const base = checkpoint && fromCheckpoint(table, checkpoint);
+  const newer = versions.filter((entry) => entry > (base?.version ?? -1) && entry <= wanted);
+  const now = base !== undefined && newer.length === 0 ? base : await replay(table, base, newer);
+  return { now, base: base?.version };
 }
 
 /**
@@ -110,7 +127,10 @@ export function countRows(files: Iterable<LiveFile>): number {
 }
 
 /** The columns that a file was written with. */
-export function columnsOf(snapshot: Snapshot, { addedIn }: LiveFile): readonly Column[] {
+export function columnsOf(
+  snapshot: Pick<Snapshot, 'schemas' | 'columns'>,
+  { addedIn }: Pick<LiveFile, 'addedIn'>,
+): readonly Column[] {
   const schema = snapshot.schemas.findLast(({ version }) => version <= addedIn);
   return schema?.columns ?? snapshot.columns;
 }
@@ -254,22 +274,18 @@ async function replay(
   return snapshotOf(versions.at(-1) ?? base?.version ?? 0, timestampMs, state, schemas);
 }
 
-/** The table at the version of a checkpoint; undefined when another program wrote it. */
-async function fromCheckpoint(table: string, version: number): Promise<Snapshot | undefined> {
-  const checkpoint = await readCheckpoint(table, version);
-  if (checkpoint === undefined) return undefined;
+/** The table at the version of a checkpoint. */
+function fromCheckpoint(table: string, { version, lines, history }: Checkpoint): Snapshot {
   const state = logState(table, undefined);
-  for (const line of checkpoint.lines)
-    apply(state, line, line.add?.defaultRowCommitVersion ?? version);
+  for (const line of lines) apply(state, line, version);
   const { schemaString } = state.metaData ?? {};
   const all = schemaString === undefined ? [] : fromSchemaString(schemaString, table);
-  const { timestampMs, schemas } = checkpoint.history;
   return snapshotOf(
     version,
-    timestampMs,
+    history.timestampMs,
     state,
     // columns are only ever added at the end, so how many there were says which
-    schemas.map(({ version: since, columns }) => ({
+    history.schemas.map(({ version: since, columns }) => ({
       version: since,
       columns: all.slice(0, columns),
     })),
@@ -330,7 +346,8 @@ function snapshotOf(
   };
 }
 
-function liveFile(storage: TableStorage, add: AddAction, addedIn: number): LiveFile {
+/** @param version of the log entry or checkpoint that names the file */
+function liveFile(storage: TableStorage, add: AddAction, version: number): LiveFile {
   return {
     file: storage.location(decodeURIComponent(add.path)),
     logPath: add.path,
@@ -338,7 +355,7 @@ function liveFile(storage: TableStorage, add: AddAction, addedIn: number): LiveF
     tags: add.tags ?? {},
     bytes: add.size,
     rows: rowsOf(add),
-    addedIn,
+    addedIn: add.defaultRowCommitVersion ?? version,
     add,
   };
 }

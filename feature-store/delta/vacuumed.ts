@@ -1,7 +1,12 @@
 /** Versions whose data files were deleted: the log still knows them, nobody can read them. */
 import { PipelineError } from '../../contracts/errors.js';
-import type { Snapshot } from './snapshot.js';
+import type { LiveFile, Snapshot } from './snapshot.js';
 import { storageOf } from './storage-of.js';
+
+/** A version of a table, and which of its files are read. */
+interface ReadFiles extends Pick<Snapshot, 'table' | 'version'> {
+  readonly files: ReadonlyMap<string, Pick<LiveFile, 'file'>>;
+}
 
 /**
  * What `read` gives; when it fails, and files of a snapshot are no longer there, the error says so.
@@ -9,7 +14,7 @@ import { storageOf } from './storage-of.js';
  * @throws PipelineError TABLE_VERSION_VACUUMED
  */
 export async function readOldVersions<T>(
-  snapshots: readonly Snapshot[],
+  snapshots: readonly ReadFiles[],
   read: () => Promise<T>,
 ): Promise<T> {
   try {
@@ -32,7 +37,7 @@ export async function readOldVersions<T>(
   }
 }
 
-async function countMissing(snapshot: Snapshot): Promise<number> {
+async function countMissing(snapshot: ReadFiles): Promise<number> {
   const storage = storageOf(snapshot.table);
   const missing = new Set([...snapshot.files.values()].map(({ file }) => file));
   for await (const page of storage.listData())

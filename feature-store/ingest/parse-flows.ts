@@ -128,11 +128,11 @@ async function requireUnchanged({ source, mapping }: ParseRequest): Promise<void
 
 async function parseParquet(request: ParseRequest, session: Session): Promise<ParsedSource> {
   const { path: file } = request.source;
-  const { header, rows, rawRows } = await openParquet(session, file);
+  const { header, ...flows } = await openParquet(session, file);
   const fault = headerFault(file, header);
   if (fault) throw new PipelineError(fault);
-  await session.run(`CREATE TABLE parsed AS ${typedSelect(rows, header)} LIMIT 0`);
-  await damagedWhenUnread(file, () => insertParsed(session, header, { rows, rawRows }));
+  await session.run(`CREATE TABLE parsed AS ${typedSelect(flows.rows, header)} LIMIT 0`);
+  await damagedWhenUnread(file, () => insertParsed(session, header, flows));
   await requireUnchanged(request);
   const [count] = await session.rows<{ n: number }>('SELECT count(*) AS n FROM parsed');
   const rowsRead = count?.n ?? 0;
@@ -238,6 +238,8 @@ async function insertSegment(
 interface InsertedRows {
   /** What `typedSelect` takes. */
   readonly rows: string;
+  /** What `checkedTexts` takes. @default `rows` */
+  readonly shownRows?: string;
   /** `source_row`, and the row as it stands in the file, `raw`. */
   readonly rawRows: string;
   /** SQL that holds for these rows of `parsed`. @default for all of them */
@@ -248,7 +250,7 @@ interface InsertedRows {
 async function insertParsed(
   session: Session,
   header: FlowHeader,
-  { rows, rawRows, among = 'true' }: InsertedRows,
+  { rows, shownRows = rows, rawRows, among = 'true' }: InsertedRows,
 ): Promise<void> {
   await session.run(`INSERT INTO parsed ${typedSelect(rows, header)}`);
   const bad = `FROM parsed WHERE NOT ok AND ${among}`;
@@ -265,7 +267,7 @@ async function insertParsed(
       SELECT source_row, [${columns}][failed], [${reasons}][failed], raw, text[failed]
       FROM (SELECT source_row, CASE ${reason} END AS failed ${bad})
       JOIN ${rawRows} USING (source_row)
-      JOIN ${checkedTexts(rows, header)} USING (source_row)`);
+      JOIN ${checkedTexts(shownRows, header)} USING (source_row)`);
 }
 
 async function insertRejected(

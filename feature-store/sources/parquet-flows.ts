@@ -19,6 +19,8 @@ export interface ParquetFlows {
   }[];
   /** A SELECT of `source_row` (from 1) and the columns of the header as text: `c0`, `c1`, … */
   readonly rows: string;
+  /** The same of what a column has that it may not have, which is NULL in `rows`. */
+  readonly shownRows: string;
   /** A SELECT of `source_row` and the row as JSON, cut at 64 KiB: `raw`. */
   readonly rawRows: string;
 }
@@ -42,19 +44,23 @@ export async function openParquet(session: Session, file: string): Promise<Parqu
   );
   const header = headerOf(columns.map(({ name }) => name));
   const texts: string[] = [];
+  const shown: string[] = [];
   const wrongTypes: { name: string; type: string; expected: string }[] = [];
   columns.forEach(({ name, type, value }, index) => {
     const kind = header.columns[index]?.kind;
     const { types, pattern } = kind === undefined ? ANYTHING : FORMS[kind];
     if (kind !== undefined && !types.test(type))
       wrongTypes.push({ name, type, expected: EXPECTED[kind] });
-    texts.push(`${kind === undefined ? 'NULL' : textOf(value, type, pattern)} AS c${index}`);
+    const text = kind === undefined ? 'NULL' : textOf(value, type);
+    shown.push(`${text} AS c${index}`);
+    texts.push(`${pattern === undefined ? text : matching(text, pattern)} AS c${index}`);
   });
   const row = `${ROW_NUMBER} + 1 AS source_row`;
   return {
     header,
     wrongTypes,
     rows: `(SELECT ${[row, ...texts].join(', ')} FROM ${from})`,
+    shownRows: `(SELECT ${[row, ...shown].join(', ')} FROM ${from})`,
     rawRows: `(SELECT ${row}, left(to_json(flow)::VARCHAR, 65536) AS raw FROM ${from} AS flow)`,
   };
 }
@@ -128,15 +134,15 @@ function withPpi(columns: readonly ParquetColumn[]): readonly ParquetColumn[] {
   ];
 }
 
-function textOf(value: string, type: string, pattern: string | undefined): string {
-  const text = type.endsWith('[]')
-    ? `to_json(${value})::VARCHAR`
-    : type.startsWith('TIMESTAMP')
-      ? `strftime(${value}::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%f')`
-      : `${value}::VARCHAR`;
-  return pattern === undefined
-    ? text
-    : `CASE WHEN regexp_full_match(${text}, ${quote(pattern)}) THEN ${text} END`;
+function textOf(value: string, type: string): string {
+  if (type.endsWith('[]')) return `to_json(${value})::VARCHAR`;
+  return type.startsWith('TIMESTAMP')
+    ? `strftime(${value}::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%f')`
+    : `${value}::VARCHAR`;
+}
+
+function matching(text: string, pattern: string): string {
+  return `CASE WHEN regexp_full_match(${text}, ${quote(pattern)}) THEN ${text} END`;
 }
 
 const ROW_NUMBER = 'file_row_number';

@@ -1,30 +1,15 @@
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lineageOf } from '../../activities/lineage.js';
-import { ARTIFACTS, TRANSFORMER_TAG } from '../../activities/model-store.js';
-import { runRow, taskRows } from '../../activities/run-history.js';
-import type { ClosedRun } from '../../contracts/engine.js';
-import { homeLayout, type HomeLayout } from '../../contracts/home.js';
-import type { Split } from '../../contracts/schemas/values.js';
-import type { RunRecord } from '../../dag/run-record.js';
-import { wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
-import type { Transformer } from '../../domain/traffic/transformer.js';
-import { appendRows, stageRows } from '../../feature-store/append-rows.js';
+import { protectedVersions } from '../../activities/protected-versions.js';
+import { stageRows } from '../../feature-store/append-rows.js';
 import { commitTable } from '../../feature-store/delta/commit.js';
 import { readSnapshot } from '../../feature-store/delta/snapshot.js';
 import { isInWeek } from '../../feature-store/derived.js';
-import { PREDICTIONS, RUNS, TASK_RUNS } from '../../feature-store/engine-tables.js';
-import { transformerHash } from '../../feature-store/transformer-store.js';
+import { PREDICTIONS } from '../../feature-store/engine-tables.js';
 import { MlflowClient } from '../../models/registry/mlflow-client.js';
-import {
-  aFlow,
-  aHome,
-  deriveFeatures,
-  flowCsv,
-  ingest,
-  type StoreHome,
-} from '../feature-store/store-builders.js';
 import { startMlflow } from '../models/registry/mlflow-server.js';
+import { aTrainedHome, recordRun, registerModel } from './trained-home.js';
 
 let server: Awaited<ReturnType<typeof startMlflow>>;
 let mlflow: MlflowClient;
@@ -35,63 +20,13 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** A week that trains, one that validates, one that tests; then a late file that no split has seen. */
-async function aTrainedHome(): Promise<{ home: StoreHome; layout: HomeLayout; split: Split }> {
-  const home = await aHome();
-  const add = async (name: string, day: string) => {
-    const flows = [0, 1].map((i) => aFlow({ TIME_FIRST: `2022-${day}T10:00:0${i}`, BYTES: i }));
-    await ingest(home, await home.file(name, flowCsv(flows)));
-    await deriveFeatures(home);
-  };
-  await add('monday.csv', '06-06');
-  await add('second.csv', '06-13');
-  await add('third.csv', '06-20');
-  const features = await readSnapshot(path.join(home.tablesRoot, 'flow_features'));
-  await add('late.csv', '06-07');
-  const split: Split = {
-    ...{ kind: 'weeks', rule: 'for this test', watch: [], skippedClasses: [] },
-    ...{ train: ['2022-W23'], validate: ['2022-W24'], test: ['2022-W25'] },
-    selections: {
-      train: wholeWeeks(['2022-W23']),
-      validate: wholeWeeks(['2022-W24']),
-      test: wholeWeeks(['2022-W25']),
-    },
-    features: { table: 'flow_features', version: features?.version ?? -1 },
-  };
-  return { home, layout: homeLayout(home.root), split };
-}
-
 const sourcesBefore = ['monday.csv', 'second.csv', 'third.csv'];
 const names = (sources: readonly { file: string }[]) =>
   sources.map(({ file }) => path.basename(file));
 
-/** A version of the ensemble that was trained on the split, with a transformer. */
-async function aModel(split: Split): Promise<{ version: string; hash: string }> {
-  const transformer: Transformer = {
-    ...{ format: 1, view: 'flow-statistics', steps: [] },
-    fittedOn: { ...split.features, weeks: split.train, rows: 2 },
-  };
-  const hash = transformerHash(transformer);
-  const run = await mlflow.runs.create({
-    experiment: 'sentinel-flow',
-    tags: { 'mlflow.source.name': 'train/2022-W25', 'sentinel.planHash': 'f'.repeat(64) },
-  });
-  await mlflow.runs.log(run.runId, { params: { 'member app-cnn': 'version 2, weight 1' } });
-  for (const [name, value] of [
-    [ARTIFACTS.split, split],
-    [ARTIFACTS.transformer, transformer],
-  ] as const)
-    await mlflow.artifacts.uploadText(JSON.stringify(value), `${run.artifactUri}/${name}`);
-  const source = `${run.artifactUri}/${ARTIFACTS.model}`;
-  const request = { name: 'app-ensemble', runId: run.runId, key: run.runId, source };
-  const tags = { [TRANSFORMER_TAG]: hash };
-  const { version } = await mlflow.models.ensureModelVersion({ ...request, tags });
-  return { version, hash };
-}
-
 test('a model version leads to the files and raw files of its split, and to no later ones', async () => {
   const { layout, split } = await aTrainedHome();
-  const { version, hash } = await aModel(split);
+  const { version, hash } = await registerModel(mlflow, split);
   await mlflow.models.setAlias('app-ensemble', 'champion', version);
 
   const lineage = await lineageOf(layout, () => Promise.resolve(mlflow), 'app-ensemble@champion');
@@ -118,33 +53,7 @@ test('a model version leads to the files and raw files of its split, and to no l
 
 test('a closed run leads to the table versions, splits, models and raw files that its tasks named', async () => {
   const { home, layout, split } = await aTrainedHome();
-  const parsed = {
-    ...{ path: '/data/new.csv', name: 'new.csv', bytes: 7 },
-    ...{ compression: 'none', sha256: 'a'.repeat(64) },
-  };
-  const model = { name: 'app-cnn', version: '4', target: 'APP', kind: 'cnn', mlflowRunId: 'x' };
-  const times = { startedMs: 1000, finishedMs: 2000 };
-  const done = { state: 'success', error: null, summary: '', ...times } as const;
-  const task = (input: object, output: object) => ({
-    ...{ state: 'success' as const, reason: '', ...times },
-    instances: [{ ...done, input: input as never, output: output as never }], // plain JSON
-  });
-  const run: ClosedRun<RunRecord> = {
-    ...{ dag: 'train', codeVersion: '1.0.0', ...times },
-    record: {
-      ...{ dagRunId: 'train/2022-W25', planHash: 'e'.repeat(64), partition: '2022-W25' },
-      ...{ params: {}, state: 'success', ending: null, paused: false, startedMs: 1000 },
-      tasks: {
-        parse: task({ file: parsed }, { flows: { table: 'flows', version: 1 } }),
-        train: task({ split }, { model, transformer: 'b'.repeat(64) }),
-      },
-    },
-  };
-  const request = { db: home.db, tablesRoot: home.tablesRoot };
-  const append = (schema: typeof RUNS, rows: Parameters<typeof appendRows>[0]['rows']) =>
-    appendRows({ ...request, stagingDir: home.staging(), schema, rows });
-  await append(RUNS, [runRow(run, 'temporal-1')]);
-  await append(TASK_RUNS, taskRows(run, 'temporal-1', new Map()));
+  await recordRun(home, split);
 
   const noRegistry = () => Promise.reject(new Error('no registry is asked'));
   const lineage = await lineageOf(layout, noRegistry, 'train/2022-W25');
@@ -165,7 +74,7 @@ test('a closed run leads to the table versions, splits, models and raw files tha
 
 test('a prediction leads to its model version, its transformer, and the files that it was made from', async () => {
   const { home, layout, split } = await aTrainedHome();
-  const { version, hash } = await aModel(split);
+  const { version, hash } = await registerModel(mlflow, split);
   const { rows } = await home.db.session(async (session) => {
     const snapshot = await readSnapshot(path.join(home.tablesRoot, 'flow_features'));
     const files = [...(snapshot?.files.values() ?? [])].filter(isInWeek('2022-W25'));
@@ -214,4 +123,31 @@ test('an id of neither is refused', async () => {
     await expect(lineageOf(layout, () => Promise.resolve(mlflow), id)).rejects.toMatchObject({
       code: 'LINEAGE_UNKNOWN',
     });
+});
+
+test('versions that models with an alias were trained on are protected, and no others', async () => {
+  const { layout, split } = await aTrainedHome();
+  const model = await registerModel(mlflow, split);
+  const other = {
+    ...split,
+    features: { ...split.features, version: split.features.version + 100 },
+  };
+  const later = await registerModel(mlflow, other);
+  const versionsOf = async () =>
+    [...((await protectedVersions(layout, mlflow)).get('flow_features') ?? [])].sort(
+      (a, b) => a - b,
+    );
+  await mlflow.models.setAlias(model.name, 'champion', model.version);
+  expect(await versionsOf()).toEqual([split.features.version]);
+  await mlflow.models.setAlias(model.name, 'candidate', later.version);
+  expect(await versionsOf()).toEqual([split.features.version, other.features.version]);
+  await mlflow.models.setAlias(model.name, 'champion', later.version);
+  expect(await versionsOf()).toEqual([other.features.version]);
+  expect(await protectedVersions(layout, undefined)).toEqual(new Map());
+});
+
+test('what a model with an alias was trained on must be known before anything is deleted', async () => {
+  const { layout } = await aTrainedHome();
+  const gone = new MlflowClient({ baseUrl: 'http://127.0.0.1:9' });
+  await expect(protectedVersions(layout, gone)).rejects.toMatchObject({ code: 'MLFLOW_HTTP' });
 });

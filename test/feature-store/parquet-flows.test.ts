@@ -121,16 +121,16 @@ deltalake.write_deltalake(sys.argv[2], flows, partition_by=["PROTOCOL"], mode="o
 );
 
 test.each([
-  ['BYTES', "'1.5'", 'BYTES', /not a count$/],
-  ['BYTES', '-1::BIGINT', 'BYTES', /not a count$/],
+  ['BYTES', "'1.5'", 'BYTES', /^"1.5": not a count$/],
+  ['BYTES', '-1::BIGINT', 'BYTES', /^"-1": not a count$/],
   ['PPI_LEN', '31::INTEGER', 'PPI_LEN', /greater than 30$/],
-  ['DURATION', "'NaN'::DOUBLE", 'DURATION', /not a number of seconds$/],
-  ['TIME_FIRST', "'2022-06-06'", 'TIME_FIRST', /not a time like 2022-06-06T10:00:00.123456$/],
+  ['DURATION', "'NaN'::DOUBLE", 'DURATION', /^"nan": not a number of seconds$/],
+  ['TIME_FIRST', "'2022-06-06'", 'TIME_FIRST', /^"2022-06-06": not a time like/],
   [
     'PPI',
     "'[[0, 12, 30], [1, -1, 1], [517, 14.6, 80]]'",
     'PPI',
-    /not JSON of 3 or 4 lists of whole numbers$/,
+    /14\.6, 80\]\]": not JSON of 3 or 4 lists of whole numbers$/,
   ],
   ['APP', "''", 'APP', /no value$/],
 ])('a row whose %s is %s is rejected, the others are stored', async (name, sql, column, reason) => {

@@ -4,11 +4,13 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkpointIfDue } from '../../feature-store/delta/checkpoint.js';
 import { commitTable } from '../../feature-store/delta/commit.js';
 import type { TableSchema } from '../../feature-store/delta/schema.js';
 import { listFolders, storageOf } from '../../feature-store/delta/storage-of.js';
 import type { LocalFile, TableStorage } from '../../feature-store/delta/table-storage.js';
 import { stageFiles } from '../../feature-store/delta/stage.js';
+import { quote } from '../../feature-store/duckdb.js';
 import { queryTables } from '../../feature-store/query-tables.js';
 import { commitDerived } from '../../feature-store/derived.js';
 import { buildFeatures } from '../../feature-store/features.js';
@@ -109,13 +111,17 @@ describe.each(Object.entries(places))('a table on %s', (name, place) => {
       );
       await commitTable({ table: `${tablesRoot}/things`, schema, adds });
     }
-    const query = async (asOf?: Record<string, number>) => {
-      const sql = 'SELECT kind FROM things ORDER BY n';
+    const query = async (asOf?: Record<string, number>, where = 'true') => {
+      const sql = `SELECT kind FROM things WHERE ${where} ORDER BY n`;
       const { rows } = await queryTables({ db: home.db, tablesRoot, sql, ...(asOf && { asOf }) });
       return rows.map((row) => row['kind']);
     };
     expect(await query()).toEqual(kinds);
     expect(await query({ things: 1 })).toEqual(kinds.slice(0, 2));
+    await checkpointIfDue(`${tablesRoot}/things`, Date.now(), 1);
+    expect(await query()).toEqual(kinds);
+    for (const kind of kinds)
+      expect(await query({}, `kind = ${quote(kind)} AND n < 9`)).toEqual([kind]);
   });
 
   test.skipIf(skipped)(`holds a week from its files to what models read${reason}`, async () => {
