@@ -23,7 +23,7 @@ const random = (from: number, to: number, seed = 7): Selection => {
 };
 
 test('places of a random split are those of splitmix64', async () => {
-  const golden = JSON.parse(await readFile('test/golden/loop.json', 'utf8')) as {
+  const golden = JSON.parse(await readFile('test/golden/split-share.json', 'utf8')) as {
     cases: { key: string; seed: number; share: number }[];
   };
   const home = await aHome();

@@ -1,7 +1,7 @@
 """Places of rows in a random split: splitmix64 of key + seed * golden ratio, its upper 53 bits over 2^53.
 
 The finaliser is that of Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators (OOPSLA 2014).
-Run: python3 test/golden/loop.py > test/golden/loop.json
+Run: python3 test/golden/split-share.py > test/golden/split-share.json
 """
 import json
 import platform
@@ -25,7 +25,7 @@ cases = [
 print(
     json.dumps(
         {
-            "source": "Python integers, see loop.py",
+            "source": "Python integers, see split-share.py",
             "version": platform.python_version(),
             "tolerance": 0,
             "cases": cases,
