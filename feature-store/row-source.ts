@@ -51,13 +51,13 @@ export class ChunkWriter {
 
   /** The values of all rows of a column of 64 bits. @param values whole numbers, exact: below 2^53 */
   longs(column: number, values: Float64Array): void {
-    const halves = new Int32Array(this.#count * 2);
+    const halves = HALVES;
     for (let row = 0; row < this.#count; row += 1) {
       const value = values[row] ?? 0;
       halves[row * 2] = value | 0; // the value modulo 2^32
       halves[row * 2 + 1] = Math.floor(value / 2 ** 32);
     }
-    this.#copy(this.#vector(column), halves, halves.length);
+    this.#copy(this.#vector(column), halves, this.#count * 2);
   }
 
   /** Lists of equal length. @param items of all rows, `length` for each */
@@ -82,15 +82,19 @@ export class ChunkWriter {
    */
   texts(column: number, bytes: Uint8Array, lengths: Int32Array): void {
     const vector = this.#vector(column);
-    const entries = new Int32Array(this.#count * TEXT_ENTRY);
-    const entryBytes = new Uint8Array(entries.buffer);
-    const validity = new Uint8Array(CHUNK_ROWS / 8).fill(0xff);
+    const entries = TEXT_ENTRIES;
+    const entryBytes = TEXT_ENTRY_BYTES;
+    const validity = VALIDITY.fill(0xff);
     let hasNull = false;
     const base = heapAddress(vector, bytes);
     for (let row = 0, start = 0; row < this.#count; row += 1) {
       const length = lengths[row] ?? 0;
       const entry = row * TEXT_ENTRY;
       entries[entry] = length;
+      // DuckDB compares all 12 bytes of a short text
+      entries[entry + 1] = 0;
+      entries[entry + 2] = 0;
+      entries[entry + 3] = 0;
       const inPlace = Math.min(length, length <= INLINE_BYTES ? INLINE_BYTES : PREFIX_BYTES);
       for (let index = 0; index < inPlace; index += 1)
         entryBytes[entry * 4 + 4 + index] = bytes[start + index] ?? 0;
@@ -104,7 +108,7 @@ export class ChunkWriter {
       }
       start += length;
     }
-    this.#copy(vector, entries, entries.length);
+    this.#copy(vector, entries, this.#count * TEXT_ENTRY);
     if (!hasNull) return;
     bindings.vector_ensure_validity_writable(vector);
     bindings.copy_data_to_vector_validity(vector, 0, validity.buffer, 0, validity.length);
@@ -208,6 +212,12 @@ type Vector = ReturnType<typeof bindings.data_chunk_get_vector>;
 const TEXT_ENTRY = 4;
 const INLINE_BYTES = 12;
 const PREFIX_BYTES = 4;
+
+// what is copied into a vector; a chunk is filled without a pause, so one of each is enough
+const TEXT_ENTRIES = new Int32Array(CHUNK_ROWS * TEXT_ENTRY);
+const TEXT_ENTRY_BYTES = new Uint8Array(TEXT_ENTRIES.buffer);
+const HALVES = new Int32Array(CHUNK_ROWS * 2);
+const VALIDITY = new Uint8Array(CHUNK_ROWS / 8);
 const ENTRIES = new Map<number, Int32Array>();
 const FUNCTION_NAME = 'memory_rows';
 

@@ -23,7 +23,7 @@ export async function parseFlowsJob(
       ...(mapping && { mapping }),
       stagingDir,
       db,
-      connections: threads === 1 ? 1 : 2,
+      connections: threads === 1 ? 1 : threads + 1,
       onProgress: (rows, bytes) =>
         progress(`${rows} rows, ${bytes} of ${source.bytes} bytes of ${source.path}`),
     });

@@ -2,7 +2,7 @@
  * Job A: one flow file becomes staged Parquet files, its bad rows become staged rejects.
  *
  * Bytes are unpacked and scanned. Plain rows are typed on the spot and written when so many are held;
- * all others go into row-aligned segments, which two connections type by SQL meanwhile and write at the
+ * all others go into row-aligned segments, which other connections type by SQL meanwhile and write at the
  * end. On an instance with one thread a connection works on the thread that waits for it, where two
  * threads in one query spin while the other has nothing for them. DuckDB's memory limit bounds the rows
  * typed by SQL, which spill. Always rowsRead = rowsStored + rowsRejected.
@@ -45,8 +45,8 @@ export interface ParseRequest {
   readonly stagingDir: string;
   /** Best with one thread. */
   readonly db: FeatureDb;
-  /** Connections that type and write at a time, each on one thread. @default 2 */
-  readonly connections?: 1 | 2;
+  /** Connections that type and write at a time, each on one thread; one more than cores keeps them busy. @default 3 */
+  readonly connections?: number;
   /** Bytes of one segment. @default 33_554_432 */
   readonly segmentBytes?: number;
   /** Plain rows that are held at most, of about 750 bytes each; with 0, SQL types all rows. @default 700_000 */
@@ -79,16 +79,22 @@ export interface ParsedSource {
  *   of the file is used
  */
 export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
-  const { source, db, connections } = request;
+  const { source, db, connections = 3 } = request;
   const schema = quoteName(`parse-${randomUUID()}`);
   try {
     return await db.session(async (first) => {
       await first.run(`CREATE SCHEMA ${schema}; USE ${schema}; ${REJECTED_TABLE}`);
       if (source.compression === 'parquet') return await parseParquet(request, first);
-      return await db.session(async (second) => {
-        await second.run(`USE ${schema}`);
-        return await parseText(request, [first, second].slice(0, connections));
-      });
+      const lanes = [first];
+      const addLane = async (): Promise<ParsedSource> => {
+        if (lanes.length >= connections) return parseText(request, lanes);
+        return db.session(async (session) => {
+          await session.run(`USE ${schema}`);
+          lanes.push(session);
+          return addLane();
+        });
+      };
+      return await addLane();
     });
   } finally {
     await db.session((session) => session.run(`DROP SCHEMA IF EXISTS ${schema} CASCADE`));

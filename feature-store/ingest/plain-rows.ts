@@ -39,11 +39,13 @@ export class PlainRows {
   /** Of each row: inter-packet times, directions, sizes, push flags. */
   readonly #packets: Int32Array;
   readonly #groupOfRow: Int32Array;
-  /** What is written of one chunk. */
+  // what is written of one chunk
   readonly #lists = new Int32Array(LISTS * CHUNK_ITEMS);
-  readonly #bins = new Int32Array(CHUNK_ROWS * HISTOGRAM_LENGTH);
-  readonly #lengths = new Int32Array(CHUNK_ROWS);
-  #text = new Uint8Array(CHUNK_ROWS * TEXT_BYTES);
+  readonly #bins: Int32Array;
+  readonly #texts: readonly GatheredTexts[];
+  readonly #shorts = new Int16Array(CHUNK_ROWS);
+  readonly #ints = new Int32Array(CHUNK_ROWS);
+  readonly #doubles = new Float64Array(CHUNK_ROWS);
   readonly #appIds = new Map<string, number>();
   readonly #groupIds = new Map<number, number>();
   #groups: { readonly app: string; readonly week: number; rows: number }[] = [];
@@ -74,6 +76,12 @@ export class PlainRows {
     this.#packetBounds = new Int32Array(capacity * 2);
     this.#packets = new Int32Array(capacity * PACKETS * LISTS + MAX_PLAIN_BYTES);
     this.#groupOfRow = new Int32Array(capacity);
+    this.#bins = new Int32Array(slots.histograms * CHUNK_BINS);
+    this.#texts = Array.from({ length: slots.texts }, () => ({
+      bytes: new Uint8Array(CHUNK_ROWS * TEXT_BYTES),
+      used: 0,
+      lengths: new Int32Array(CHUNK_ROWS),
+    }));
   }
 
   /** Whether the rows must be written before more are taken. */
@@ -396,12 +404,14 @@ export class PlainRows {
 
   #fill(chunk: ChunkWriter, rows: Int32Array): void {
     this.#gatherPackets(rows);
-    for (const [column, output] of this.#outputs.entries()) {
-      const { from, type, slot } = output;
+    this.#gatherCounts(rows);
+    this.#gatherTexts(rows);
+    for (const [column, { from, type, slot }] of this.#outputs.entries()) {
       if (from === 'number') this.#fillNumbers(chunk, column, type, rows, slot);
       else if (from === 'flag') this.#fillFlags(chunk, column, rows, slot);
-      else if (from === 'text') this.#fillTexts(chunk, column, rows, slot);
-      else if (from === 'histogram') this.#fillHistograms(chunk, column, rows, slot);
+      else if (from === 'text') this.#fillTexts(chunk, column, slot);
+      else if (from === 'histogram')
+        chunk.lists(column, this.#bins.subarray(slot * CHUNK_BINS), HISTOGRAM_LENGTH);
       else chunk.lists(column, this.#lists.subarray(slot * CHUNK_ITEMS), PPI_LENGTH);
     }
   }
@@ -413,54 +423,29 @@ export class PlainRows {
     rows: Int32Array,
     slot: number,
   ): void {
-    const Values = type === 'short' ? Int16Array : type === 'integer' ? Int32Array : Float64Array;
-    const values = new Values(rows.length);
+    const values =
+      type === 'short' ? this.#shorts : type === 'integer' ? this.#ints : this.#doubles;
     for (let index = 0; index < rows.length; index += 1)
       values[index] = this.#numbers[(rows[index] ?? 0) * this.#stride + slot] ?? NaN;
-    if (type === 'long' || type === 'timestamp')
-      chunk.longs(column, values as Float64Array); // by `Values`
+    if (type === 'long' || type === 'timestamp') chunk.longs(column, this.#doubles);
     else chunk.values(column, values);
   }
 
   #fillFlags(chunk: ChunkWriter, column: number, rows: Int32Array, bit: number): void {
-    const values = new Int16Array(rows.length);
+    const values = this.#shorts;
     for (let index = 0; index < rows.length; index += 1)
       values[index] =
         ((this.#numbers[(rows[index] ?? 0) * this.#stride + FLAGS_SLOT] ?? 0) >> bit) & 1;
     chunk.values(column, values);
   }
 
-  #fillTexts(chunk: ChunkWriter, column: number, rows: Int32Array, slot: number): void {
-    const lengths = this.#lengths;
-    let total = 0;
-    for (let index = 0; index < rows.length; index += 1) {
-      const place = (rows[index] ?? 0) * this.#textStride + slot * 2;
-      const length = (this.#textBounds[place + 1] ?? 0) - (this.#textBounds[place] ?? 0);
-      lengths[index] = length;
-      total += length;
-    }
-    if (total > this.#text.length) this.#text = new Uint8Array(total * 2);
-    const text = this.#text;
-    const heap = this.#heap;
-    for (let index = 0, end = 0; index < rows.length; index += 1) {
-      const from = this.#textBounds[(rows[index] ?? 0) * this.#textStride + slot * 2] ?? 0;
-      const length = lengths[index] ?? 0;
-      for (let at = 0; at < length; at += 1) text[end++] = heap[from + at] ?? 0;
-    }
-    chunk.texts(column, text.subarray(0, total), lengths);
+  #fillTexts(chunk: ChunkWriter, column: number, slot: number): void {
+    const { bytes, used, lengths } = this.#texts[slot] as GatheredTexts; // there is one for each slot
+    chunk.texts(column, bytes.subarray(0, used), lengths);
   }
 
-  #fillHistograms(chunk: ChunkWriter, column: number, rows: Int32Array, slot: number): void {
-    const bins = this.#bins;
-    for (let index = 0; index < rows.length; index += 1) {
-      const from = (rows[index] ?? 0) * this.#countStride + slot * HISTOGRAM_LENGTH;
-      for (let bin = 0; bin < HISTOGRAM_LENGTH; bin += 1)
-        bins[index * HISTOGRAM_LENGTH + bin] = this.#counts[from + bin] ?? 0;
-    }
-    chunk.lists(column, bins, HISTOGRAM_LENGTH);
-  }
+  // what a row has of a kind lies together, that of the group's next row far away: one pass takes all of it
 
-  /** All four lists in one pass: the packets of a row lie together, those of the next one far away. */
   #gatherPackets(rows: Int32Array): void {
     const lists = this.#lists;
     const packets = this.#packets;
@@ -477,6 +462,49 @@ export class PlainRows {
       }
     }
   }
+
+  #gatherCounts(rows: Int32Array): void {
+    const bins = this.#bins;
+    const counts = this.#counts;
+    for (let index = 0; index < rows.length; index += 1) {
+      let from = (rows[index] ?? 0) * this.#countStride;
+      const end = from + this.#countStride;
+      for (let to = index * HISTOGRAM_LENGTH; from < end; to += CHUNK_BINS)
+        for (let bin = 0; bin < HISTOGRAM_LENGTH; bin += 1) bins[to + bin] = counts[from++] ?? 0;
+    }
+  }
+
+  #gatherTexts(rows: Int32Array): void {
+    const heap = this.#heap;
+    const bounds = this.#textBounds;
+    for (const text of this.#texts) text.used = 0;
+    for (let index = 0; index < rows.length; index += 1) {
+      let place = (rows[index] ?? 0) * this.#textStride;
+      for (const text of this.#texts) {
+        const from = bounds[place] ?? 0;
+        const length = (bounds[place + 1] ?? 0) - from;
+        place += 2;
+        text.lengths[index] = length;
+        if (text.used + length > text.bytes.length) text.bytes = grown(text.bytes, length);
+        const { bytes, used } = text;
+        for (let at = 0; at < length; at += 1) bytes[used + at] = heap[from + at] ?? 0;
+        text.used = used + length;
+      }
+    }
+  }
+}
+
+/** The texts of one column in a chunk, one behind the other. */
+interface GatheredTexts {
+  bytes: Uint8Array;
+  used: number;
+  readonly lengths: Int32Array;
+}
+
+function grown(bytes: Uint8Array, more: number): Uint8Array {
+  const larger = new Uint8Array((bytes.length + more) * 2);
+  larger.set(bytes);
+  return larger;
 }
 
 /** How a field of the file is read; `slot` is its place among those of its kind, -1 for one that is not stored. */
@@ -586,6 +614,7 @@ const FLAGS_SLOT = 1;
 const HISTOGRAM_LENGTH = 8;
 const LISTS = PPI_COLUMNS.length;
 const CHUNK_ITEMS = CHUNK_ROWS * PPI_LENGTH;
+const CHUNK_BINS = CHUNK_ROWS * HISTOGRAM_LENGTH;
 const DIRECTIONS = 1;
 const PUSHES = 3;
 /** Longer rows are rare, and left to SQL; so no list or text of a row overruns its array. */

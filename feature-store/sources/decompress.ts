@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { createDecompressor } from 'lzma-native';
 import { PipelineError } from '../../contracts/errors.js';
+import { unpackXz } from './unpack-xz.js';
 
 /** How a text file is packed, or that it is Parquet, told from its first bytes. */
 export type Compression = 'none' | 'gz' | 'xz' | 'parquet';
@@ -74,11 +74,8 @@ export async function firstLines(
 
 function unpack(raw: Readable, compression: Compression): Readable {
   if (compression === 'none') return raw;
-  const decoder =
-    compression === 'gz'
-      ? createGunzip({ chunkSize: 1 << 17 })
-      : createDecompressor({ threads: 1 });
-  return pipeline(raw, decoder, () => undefined); // errors surface in the for-await of the caller
+  if (compression === 'xz') return unpackXz(raw);
+  return pipeline(raw, createGunzip({ chunkSize: 1 << 17 }), () => undefined); // errors surface in the for-await of the caller
 }
 
 /** The error of a file or folder that the system does not let us read; undefined for errors of other kinds. */
