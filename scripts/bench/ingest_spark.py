@@ -18,8 +18,8 @@ spark.sparkContext.setLogLevel('ERROR')
 
 
 def parse(file, out):
-    # Spark reads a .gz on one core: unpacked before, it uses both
-    csv = unpack(file, out, {'.xz': 'xz', '.gz': 'gzip'})
+    # a .gz is one split, as Spark reads it
+    csv = unpack(file, out, {'.xz': 'xz'})
     schema = ', '.join(f'{name} {TYPES[kind]}' for name, kind in COLUMNS.items())
     flows = spark.read.schema(schema).csv(csv, header=True, escape='"')
     zeros = F.array_repeat(F.lit(0), PPI_LENGTH)
