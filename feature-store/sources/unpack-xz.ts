@@ -21,10 +21,11 @@ async function* throughTool(raw: Readable): AsyncGenerator<Buffer, void> {
   let said = '';
   child.stderr.on('data', (text: Buffer) => (said = (said + text.toString()).slice(0, 1_000)));
   const ended = once(child, 'close');
+  ended.catch(() => undefined); // awaited below, unless reading has failed before
   let unread: Error | undefined;
   pipeline(raw, child.stdin, (error) => {
     // a broken pipe is the end of `xz`, whose exit code tells why
-    if (error && (error).code !== 'EPIPE') unread = error;
+    if (error && error.code !== 'EPIPE') unread = error;
   });
   try {
     for await (const bytes of child.stdout) yield bytes as Buffer; // no encoding is set
