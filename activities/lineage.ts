@@ -11,7 +11,7 @@ import {
   type Split,
 } from '../contracts/schemas/values.js';
 import { isInWeek } from '../feature-store/derived.js';
-import { readSnapshot } from '../feature-store/delta/snapshot.js';
+import { readSnapshot, type LiveFile } from '../feature-store/delta/snapshot.js';
 import { quote, type PlainRow } from '../feature-store/duckdb.js';
 import { PREDICTIONS } from '../feature-store/engine-tables.js';
 import {
@@ -193,7 +193,9 @@ async function predictionLineage(
       fix: 'see `sentinel query "SELECT source_sha, source_row FROM predictions"`',
     });
   }
-  const predictions = await inOrder(rows, (row) => flowPrediction(layout.tables, row));
+  const table = await readSnapshot(tableFolder(layout.tables, PREDICTIONS.name));
+  const files = [...(table?.files.values() ?? [])];
+  const predictions = await inOrder(rows, (row) => flowPrediction(layout.tables, files, row));
   const versions = new Set(predictions.map(({ model }) => model));
   const mlflow = await registry();
   const models = await inOrder([...versions], (model) => {
@@ -210,13 +212,17 @@ async function predictionLineage(
   };
 }
 
-async function flowPrediction(tables: string, row: PlainRow): Promise<FlowPrediction> {
+/** @param files all of the table `predictions` */
+async function flowPrediction(
+  tables: string,
+  files: readonly LiveFile[],
+  row: PlainRow,
+): Promise<FlowPrediction> {
   const text = (column: string): string => String(row[column]);
   const week = isoWeekText(Number(row['iso_year']), Number(row['iso_week']));
   const [name, version] = [text('model'), text('model_version')];
-  const predictions = await readSnapshot(tableFolder(tables, PREDICTIONS.name));
   const inWeek = isInWeek(week);
-  const said = [...(predictions?.files.values() ?? [])].find(
+  const said = files.find(
     (file) => inWeek(file) && file.tags['model'] === name && file.tags['model_version'] === version,
   );
   const features = Number(row['features_version']);

@@ -90,13 +90,26 @@ export class FeatureDb {
    *
    * @throws PipelineError STORE_QUERY_FAILED with DuckDB's message when a statement fails
    */
-  async session<T>(use: (session: Session) => Promise<T>): Promise<T> {
-    const connection = await this.#instance.connect();
+  session<T>(use: (session: Session) => Promise<T>): Promise<T> {
+    return this.sessions(1, ([session]) => use(session as Session)); // there is one
+  }
+
+  /** `session` for work on several connections at a time. */
+  async sessions<T>(count: number, use: (sessions: readonly Session[]) => Promise<T>): Promise<T> {
+    const connections: DuckDBConnection[] = [];
     try {
-      await connection.run(SESSION_SETTINGS);
-      return await use(sessionOn(connection, this.#rowSources, (sql) => this.#prepare(sql)));
+      while (connections.length < count) {
+        const connection = await this.#instance.connect();
+        connections.push(connection);
+        await connection.run(SESSION_SETTINGS);
+      }
+      return await use(
+        connections.map((connection) =>
+          sessionOn(connection, this.#rowSources, (sql) => this.#prepare(sql)),
+        ),
+      );
     } finally {
-      connection.closeSync();
+      for (const connection of connections) connection.closeSync();
     }
   }
 

@@ -12,9 +12,10 @@ const SNI_BUCKETS = 4096;
 const JA3_BUCKETS = 1024;
 
 /**
- * A SELECT of the columns of `flow_features`, after the look-up table of names is made in the session.
+ * A SELECT of the columns of `flow_features`, in no order, after the rows and the look-up table of names are temporary
+ * tables of the session.
  *
- * @param flows a SELECT over columns of `flows`
+ * @param flows a SELECT of the columns of `flows`
  * @param scratchDir absolute folder for one small file
  */
 export async function selectFeatures(
@@ -22,14 +23,18 @@ export async function selectFeatures(
   flows: string,
   scratchDir: string,
 ): Promise<string> {
-  await makeNameTable(session, flows, scratchDir);
+  // read once: names and features come from the same rows, and a week's many small files are opened once;
+  // in the order of the files each of them would hold buffers of its own for every column until the end
+  await session.run(`SET preserve_insertion_order = false;
+    CREATE OR REPLACE TEMP TABLE flows_read AS ${flows}`);
+  await makeNameTable(session, scratchDir);
   const tabular = TABULAR_FEATURES.map(
     ({ name, formula }) => `(${toSql(formula)})::FLOAT AS ${quoteName(name)}`,
   );
   return `SELECT iso_year, iso_week, source_sha, source_row, app, category, time_first,
       sni.domain AS sni_domain, sni.bucket AS sni_hash, ja3.bucket AS ja3_hash,
       ${tabular.join(', ')}, ${PPI_COLUMNS.join(', ')}
-    FROM (${flows}) AS flows
+    FROM flows_read AS flows
     LEFT JOIN names AS sni ON sni.kind = 'SNI' AND sni.name = tls_sni
     LEFT JOIN names AS ja3 ON ja3.kind = 'JA3' AND ja3.name = coalesce(tls_ja3, '')`;
 }
@@ -43,10 +48,10 @@ export function registrableDomain(sni: string): string {
 }
 
 // a week has a few thousand names for millions of flows: each is looked at once
-async function makeNameTable(session: Session, flows: string, scratchDir: string): Promise<void> {
+async function makeNameTable(session: Session, scratchDir: string): Promise<void> {
   const names = await session.rows<{ kind: 'SNI' | 'JA3'; name: string }>(
-    `SELECT DISTINCT 'SNI' AS kind, tls_sni AS name FROM (${flows})
-     UNION ALL SELECT DISTINCT 'JA3', coalesce(tls_ja3, '') FROM (${flows})`,
+    `SELECT DISTINCT 'SNI' AS kind, tls_sni AS name FROM flows_read
+     UNION ALL SELECT DISTINCT 'JA3', coalesce(tls_ja3, '') FROM flows_read`,
   );
   const lines = names.map(({ kind, name }) =>
     JSON.stringify({

@@ -31,11 +31,8 @@ export async function buildFeatures(request: DeriveRequest): Promise<DerivedWeek
   for (const span of spans) {
     const files = scanSnapshot(snapshot, (file) => ofWeek(file) && mayHold(file, span));
     const written = await db.session(async (session) => {
-      // read once: names and features come from the same rows, and the week's many small files are opened once;
-      // in the order of the files each of them would hold buffers of its own for every column until the end
-      await session.run(`SET preserve_insertion_order = false;
-        CREATE TEMP TABLE span AS SELECT * FROM (${files}) WHERE ${inSpan(span)}`);
-      const features = await selectFeatures(session, 'SELECT * FROM span', stagingDir);
+      const flows = `SELECT * FROM (${files}) WHERE ${inSpan(span)}`;
+      const features = await selectFeatures(session, flows, stagingDir);
       return stagePartition({
         ...{ session, schema: FLOW_FEATURES, stagingDir, expectedRows: rows },
         select: `FROM (${features}) ORDER BY time_first, source_sha, source_row`,

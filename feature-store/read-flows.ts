@@ -17,9 +17,10 @@ import { PipelineError } from '../contracts/errors.js';
 import type { Selection } from '../contracts/schemas/values.js';
 import { TABULAR_FEATURE_NAMES } from '../domain/traffic/features.js';
 import { columnsOfStep, type Transformer } from '../domain/traffic/transformer.js';
+import { readFiles } from './delta/scan.js';
 import { readSnapshot, type Snapshot } from './delta/snapshot.js';
 import { readOldVersions } from './delta/vacuumed.js';
-import { quoteList, type FeatureDb, type Session } from './duckdb.js';
+import type { FeatureDb, Session } from './duckdb.js';
 import { selectFeatures } from './feature-sql.js';
 import type { ParsedSource } from './ingest/parse-flows.js';
 import {
@@ -29,7 +30,7 @@ import {
   type Selections,
   type TrainingPart,
 } from './select-rows.js';
-import { FLOW_FEATURES, isoWeekText, PPI_LENGTH, tableFolder } from './tables.js';
+import { FLOW_FEATURES, FLOWS, isoWeekText, PPI_LENGTH, tableFolder } from './tables.js';
 import { selectTransformed } from './transform-sql.js';
 
 /** N flows in the order of time_first, source_sha, source_row. */
@@ -128,14 +129,9 @@ export async function readParsedFlowSet(request: {
     return await db.session(async (session) => {
       const files = parsed.staged.map(({ file }) => file);
       if (files.length === 0) return joinChunks([], []);
-      const flows = `SELECT * FROM read_parquet(${quoteList(files)}, hive_partitioning = true,
-        hive_types = {'iso_year': INTEGER, 'iso_week': INTEGER, 'app': VARCHAR})`;
-      await session.run(`CREATE TEMP TABLE parsed_flows AS ${flows}`);
-      return collect(
-        session,
-        await selectFeatures(session, 'SELECT * FROM parsed_flows', scratchDir),
-        transformer ?? AS_STORED,
-      );
+      const flows = `SELECT * FROM ${readFiles(files, FLOWS)}`;
+      const features = await selectFeatures(session, flows, scratchDir);
+      return collect(session, features, transformer ?? AS_STORED);
     });
   } finally {
     await rm(path.join(scratchDir, 'names.json'), { force: true });

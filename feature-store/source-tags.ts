@@ -32,7 +32,15 @@ export function tagSources(parts: readonly SourceRows[]): Record<string, string>
   const [first, ...others] = sums.values();
   if (first === undefined) return {};
   if (others.length > 0) return { sources: JSON.stringify([...sums.values()]) };
-  return { source_sha: first.sha256, source_file: first.path };
+  return tagSource(first);
+}
+
+/** Tags for a data file whose rows are all of one raw file. */
+export function tagSource({
+  sha256,
+  path,
+}: Pick<SourceRows, 'sha256' | 'path'>): Record<string, string> {
+  return { source_sha: sha256, source_file: path };
 }
 
 /** The tags that say nothing of sources, such as the model of predictions. */

@@ -35,7 +35,7 @@ export function scanSnapshot<F extends ScannedFile>(
   return [...bySchema]
     .map(
       ([columns, files]) =>
-        `SELECT ${selected(snapshot, columns).join(', ')} FROM read_parquet(${quoteList(files)}${hiveOptions(snapshot)})`,
+        `SELECT ${selected(snapshot, columns).join(', ')} FROM ${readFiles(files, snapshot)}`,
     )
     .join(' UNION ALL ');
 }
@@ -48,11 +48,26 @@ function selected(snapshot: Scannable, written: readonly Column[]): string[] {
   );
 }
 
+/**
+ * A relation of the rows of data files, with the values of the partition columns from the names of their folders.
+ *
+ * @param files absolute paths or addresses, at least one
+ */
+export function readFiles(
+  files: readonly string[],
+  table: Pick<Snapshot, 'columns' | 'partitionColumns'>,
+): string {
+  return `read_parquet(${quoteList(files)}${hiveOptions(table)})`;
+}
+
 // the folder names hold the same values as the log (we alone write both), so DuckDB may take them from there
-function hiveOptions(snapshot: Scannable): string {
-  if (snapshot.partitionColumns.length === 0) return ', hive_partitioning = false';
-  const types = snapshot.partitionColumns.map((name) => {
-    const column = snapshot.columns.find((candidate) => candidate.name === name);
+function hiveOptions({
+  columns,
+  partitionColumns,
+}: Pick<Snapshot, 'columns' | 'partitionColumns'>): string {
+  if (partitionColumns.length === 0) return ', hive_partitioning = false';
+  const types = partitionColumns.map((name) => {
+    const column = columns.find((candidate) => candidate.name === name);
     return `${quote(name)}: ${duckdbType(column?.type ?? 'string')}`;
   });
   return `, hive_partitioning = true, hive_types = {${types.join(', ')}}`;

@@ -16,6 +16,7 @@ import type { StagedFile } from '../delta/commit.js';
 import type { LiveFile } from '../delta/snapshot.js';
 import { stageFiles } from '../delta/stage.js';
 import { quote, quoteName, type FeatureDb, type Session } from '../duckdb.js';
+import { tagSource } from '../source-tags.js';
 import { fileHash } from '../sources/checksum.js';
 import { firstLines, readUnpacked } from '../sources/decompress.js';
 import { parseHeader, type FlowHeader } from '../sources/flow-columns.js';
@@ -82,19 +83,13 @@ export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
   const { source, db, connections = 3 } = request;
   const schema = quoteName(`parse-${randomUUID()}`);
   try {
-    return await db.session(async (first) => {
-      await first.run(`CREATE SCHEMA ${schema}; USE ${schema}; ${REJECTED_TABLE}`);
-      if (source.compression === 'parquet') return await parseParquet(request, first);
-      const lanes = [first];
-      const addLane = async (): Promise<ParsedSource> => {
-        if (lanes.length >= connections) return parseText(request, lanes);
-        return db.session(async (session) => {
-          await session.run(`USE ${schema}`);
-          lanes.push(session);
-          return addLane();
-        });
-      };
-      return await addLane();
+    const isText = source.compression !== 'parquet';
+    return await db.sessions(isText ? connections : 1, async (lanes) => {
+      const first = lanes[0] as Session; // there is always one
+      await first.run(`CREATE SCHEMA ${schema}`);
+      for (const lane of lanes) await lane.run(`USE ${schema}`);
+      await first.run(REJECTED_TABLE);
+      return isText ? parseText(request, lanes) : parseParquet(request, first);
     });
   } finally {
     await db.session((session) => session.run(`DROP SCHEMA IF EXISTS ${schema} CASCADE`));
@@ -298,7 +293,7 @@ async function stageParsed(
 ): Promise<ParsedSource> {
   const { source, stagingDir } = request;
   const session = lanes[0] as Session; // there is always one
-  const tags = { source_sha: source.sha256, source_file: source.path };
+  const tags = tagSource(source);
   const origin = `${quote(source.path)} AS source_file, source_row, ${quote(source.sha256)} AS source_sha`;
   const ofLane = (lane: number): Promise<StagedFile[]> =>
     stageFiles({

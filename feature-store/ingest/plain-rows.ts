@@ -198,13 +198,20 @@ export class PlainRows {
 
   #readCount(line: Buffer, { max }: Field, place: number): boolean {
     const start = this.#at;
-    let value = 0;
-    let at = start;
+    const value = this.#readDigits(line);
+    const digits = this.#at - start;
+    this.#numbers[place] = value;
+    return digits > 0 && digits <= EXACT_DIGITS && value <= max;
+  }
+
+  /** The number whose digits go on here, after those of `before`; `#at` moves behind them. */
+  #readDigits(line: Buffer, before = 0): number {
+    let value = before;
+    let at = this.#at;
     for (let digit = digitAt(line, at); digit >= 0; digit = digitAt(line, ++at))
       value = value * 10 + digit;
     this.#at = at;
-    this.#numbers[place] = value;
-    return at > start && at - start <= EXACT_DIGITS && value <= max;
+    return value;
   }
 
   #readFlag(line: Buffer, { slot }: Field, place: number): boolean {
@@ -216,23 +223,18 @@ export class PlainRows {
   /** Two exact numbers and one division round as a correct parser of decimals does. */
   #readDecimal(line: Buffer, { max }: Field, place: number): boolean {
     const start = this.#at;
-    let value = 0;
-    let at = start;
-    for (let digit = digitAt(line, at); digit >= 0; digit = digitAt(line, ++at))
-      value = value * 10 + digit;
-    let digits = at - start;
+    let value = this.#readDigits(line);
+    let digits = this.#at - start;
     if (digits === 0) return false;
-    if (byteAt(line, at) === POINT) {
-      const point = at++;
-      for (let digit = digitAt(line, at); digit >= 0; digit = digitAt(line, ++at))
-        value = value * 10 + digit;
-      const fraction = at - point - 1;
+    if (byteAt(line, this.#at) === POINT) {
+      const point = this.#at++;
+      value = this.#readDigits(line, value);
+      const fraction = this.#at - point - 1;
       if (fraction === 0) return false;
       digits += fraction;
       if (digits > EXACT_DIGITS) return false;
       value /= POWERS_OF_TEN[fraction] ?? NaN;
     }
-    this.#at = at;
     this.#numbers[place] = value;
     return digits <= EXACT_DIGITS && value <= max;
   }
@@ -264,16 +266,15 @@ export class PlainRows {
       this.#dateUs = us;
     }
     let us = 0;
-    let next = at + 19;
-    if (byteAt(line, next) === POINT) {
-      const point = next++;
-      for (let digit = digitAt(line, next); digit >= 0; digit = digitAt(line, ++next))
-        us = us * 10 + digit;
-      const fraction = next - point - 1;
+    this.#at += 19;
+    if (byteAt(line, this.#at) === POINT) {
+      const point = this.#at++;
+      us = this.#readDigits(line);
+      const fraction = this.#at - point - 1;
       if (fraction === 0 || fraction > 6) return false;
       us *= POWERS_OF_TEN[6 - fraction] ?? NaN;
     }
-    this.#at = byteAt(line, next) === LETTER_Z ? next + 1 : next;
+    if (byteAt(line, this.#at) === LETTER_Z) this.#at += 1;
     this.#numbers[place] = this.#dateUs + ((hour * 60 + minute) * 60 + second) * 1e6 + us;
     return true;
   }
@@ -358,26 +359,21 @@ export class PlainRows {
 
   /** Reads `1, -2, 3]`, as JSON writes numbers; how many there are, -1 when they are not plain or too many. */
   #readInts(line: Buffer, items: Int32Array, place: number, room: number): number {
-    let at = this.#at;
-    for (let count = 0; count < room;) {
-      const negative = byteAt(line, at) === MINUS;
-      if (negative) at += 1;
-      const start = at;
-      let value = 0;
-      for (let digit = digitAt(line, at); digit >= 0; digit = digitAt(line, ++at))
-        value = value * 10 + digit;
-      const digits = at - start;
+    let count = 0;
+    while (count < room) {
+      const negative = byteAt(line, this.#at) === MINUS;
+      if (negative) this.#at += 1;
+      const start = this.#at;
+      const value = this.#readDigits(line);
+      const digits = this.#at - start;
       const leadingZero = byteAt(line, start) === ZERO && (digits > 1 || negative);
       if (digits === 0 || digits > 9 || leadingZero) return -1;
       items[place + count] = negative ? -value : value;
       count += 1;
-      const next = byteAt(line, at);
-      if (next === CLOSE) {
-        this.#at = at + 1;
-        return count;
-      }
+      const next = byteAt(line, this.#at++);
+      if (next === CLOSE) return count;
       if (next !== COMMA) return -1;
-      at += byteAt(line, at + 1) === SPACE ? 2 : 1;
+      if (byteAt(line, this.#at) === SPACE) this.#at += 1;
     }
     return -1;
   }

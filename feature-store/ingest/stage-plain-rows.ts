@@ -2,6 +2,7 @@
 import type { StagedFile } from '../delta/commit.js';
 import { stagePartition } from '../delta/stage.js';
 import { quote, type Session } from '../duckdb.js';
+import { tagSource } from '../source-tags.js';
 import type { FlowHeader } from '../sources/flow-columns.js';
 import type { SourceFile } from '../sources/list-sources.js';
 import { FLOWS } from '../tables.js';
@@ -41,7 +42,7 @@ export async function stagePlainRows(request: {
         },
         stagingDir,
         expectedRows,
-        tags: { source_sha: source.sha256, source_file: source.path },
+        tags: tagSource(source),
       }),
     );
   // the largest first, so that no session ends long after the other
