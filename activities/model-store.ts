@@ -55,6 +55,26 @@ export async function requireChampion(mlflow: MlflowClient, name: string): Promi
   });
 }
 
+/**
+ * The version that an id names.
+ *
+ * @param id NAME (its champion), NAME@ALIAS or NAME/VERSION
+ * @throws PipelineError MODEL_NO_CHAMPION, MODEL_VERSION_UNKNOWN
+ */
+export async function requireModel(mlflow: MlflowClient, id: string): Promise<ModelVersion> {
+  const [, name = id, which] = /^(.+)[/@]([^/@]+)$/.exec(id) ?? [];
+  if (which === undefined) return requireChampion(mlflow, name);
+  const version = /^\d+$/.test(which)
+    ? await mlflow.models.getVersion(name, which)
+    : await mlflow.models.getByAlias(name, which);
+  if (version !== undefined) return asModelVersion(version);
+  throw new PipelineError({
+    code: 'MODEL_VERSION_UNKNOWN',
+    found: `no "${id}" in the registry`,
+    fix: 'see `sentinel models list`',
+  });
+}
+
 /** The split a version was trained on, from the artifacts of its run. */
 export async function splitOf(mlflow: MlflowClient, model: ModelVersion): Promise<Split> {
   const run = await mlflow.runs.get(model.mlflowRunId);

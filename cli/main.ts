@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { installation } from '../activities/installation.js';
 import { backfillCommand } from './commands/backfill.js';
+import { classifyCommand } from './commands/classify.js';
 import { dagsCommand } from './commands/dags.js';
 import { benchCommand } from './commands/bench.js';
 import { downloadCommand } from './commands/download.js';
@@ -42,6 +43,7 @@ for (const command of [
   backfillCommand(),
   downloadCommand(),
   ingestCommand(),
+  classifyCommand(),
   queryCommand(),
   featuresCommand(),
   rejectedCommand(),

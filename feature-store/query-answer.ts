@@ -1,12 +1,10 @@
 /** The answer of a query as a stream of rows, or as one file; memory does not grow with its rows. */
-import { existsSync } from 'node:fs';
-import { link, mkdtemp, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdtemp, open, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { PipelineError } from '../contracts/errors.js';
-import { syncPath } from './delta/durable-file.js';
 import { quote, quoteName, type ChunkStream, type Session } from './duckdb.js';
 import { exactJson, type ExactJson } from './exact-json.js';
+import { writeOutput } from './output-file.js';
 import { withTables, type QueryRequest } from './query-tables.js';
 
 /** Formats of an answer that are not made for the terminal. */
@@ -73,30 +71,20 @@ export async function streamAnswer(
 }
 
 /**
- * The answer as one file, which appears complete or not at all; until then it is FILE.part.
+ * The answer as one file.
  *
- * @param options `force` replaces a file that is there
  * @returns how many rows it holds
- * @throws PipelineError as `queryTables`; OUTPUT_EXISTS, OUTPUT_FOLDER_MISSING
+ * @throws PipelineError as `queryTables` and `writeOutput`
  */
-export async function writeAnswer(
+export function writeAnswer(
   request: QueryRequest,
   format: AnswerFormat,
   file: string,
   options: { readonly force: boolean },
 ): Promise<number> {
-  requireFree(file, options.force);
-  const part = `${file}.part`;
-  try {
-    const rows =
-      format === 'json' ? await writeJson(request, part) : await copyAnswer(request, format, part);
-    await syncPath(part);
-    if (options.force) await rename(part, file);
-    else await publish(part, file);
-    return rows;
-  } finally {
-    await rm(part, { force: true });
-  }
+  return writeOutput(file, options, (part) =>
+    format === 'json' ? writeJson(request, part) : copyAnswer(request, format, part),
+  );
 }
 
 async function writeJson(request: QueryRequest, file: string): Promise<number> {
@@ -159,35 +147,4 @@ async function exactColumns(session: Session, select: string): Promise<string> {
       return /^U?HUGEINT$/.test(column_type) ? `CAST(${name} AS DECIMAL(38, 0)) AS ${name}` : name;
     })
     .join(', ');
-}
-
-function requireFree(file: string, force: boolean): void {
-  const folder = path.dirname(file);
-  if (!existsSync(folder))
-    throw new PipelineError({
-      code: 'OUTPUT_FOLDER_MISSING',
-      file,
-      found: `no folder ${folder}`,
-      fix: 'make it, or name another place',
-    });
-  if (!force && existsSync(file)) throw taken(file);
-}
-
-/** Gives the finished file its name unless that is taken by now. */
-async function publish(part: string, file: string): Promise<void> {
-  try {
-    await link(part, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw taken(file); // fs errors carry a code
-    throw error;
-  }
-}
-
-function taken(file: string): PipelineError {
-  return new PipelineError({
-    code: 'OUTPUT_EXISTS',
-    file,
-    found: 'a file of that name',
-    fix: 'name another file, or replace it with --force',
-  });
 }

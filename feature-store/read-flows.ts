@@ -4,7 +4,6 @@
  * N flows, F tabular features, T = 30 packets. Values are read from DuckDB's column chunks; no object a row is made.
  */
 import { mkdir, rm } from 'node:fs/promises';
-import path from 'node:path';
 import {
   DuckDBDoubleVector,
   DuckDBFloatVector,
@@ -112,29 +111,48 @@ async function readRows(
 }
 
 /**
- * The flows of a parsed file that no table holds, with the same features: for `classify`.
+ * The flows of a parsed file that no table holds, with the same features, some thousand at a time.
  *
- * @param scratchDir absolute folder that is made and removed
+ * @param request.scratchDir absolute folder that is made and removed
+ * @param use takes a batch; the next is read when it resolves
  */
-export async function readParsedFlowSet(request: {
-  readonly db: FeatureDb;
-  readonly parsed: ParsedSource;
-  readonly scratchDir: string;
-  /** Makes the tabular columns. @default the columns as they are stored */
-  readonly transformer?: Transformer | null;
-}): Promise<FlowSet> {
-  const { db, parsed, scratchDir, transformer } = request;
+export async function readParsedFlows(
+  request: {
+    readonly db: FeatureDb;
+    readonly parsed: ParsedSource;
+    readonly scratchDir: string;
+    /** Makes the tabular columns. @default the columns as they are stored */
+    readonly transformer?: Transformer | null;
+    /** Rows of a batch, give or take a chunk of 2,048. @default 16_384 */
+    readonly batchRows?: number;
+  },
+  use: (flows: FlowSet) => Promise<void>,
+): Promise<void> {
+  const { db, parsed, scratchDir, transformer, batchRows = 16_384 } = request;
+  const files = parsed.staged.map(({ file }) => file);
+  if (files.length === 0) return;
   await mkdir(scratchDir, { recursive: true });
   try {
-    return await db.session(async (session) => {
-      const files = parsed.staged.map(({ file }) => file);
-      if (files.length === 0) return joinChunks([], []);
+    await db.session(async (session) => {
       const flows = `SELECT * FROM ${readFiles(files, FLOWS)}`;
       const features = await selectFeatures(session, flows, scratchDir);
-      return collect(session, features, transformer ?? AS_STORED);
+      let batch: FlowSet[] = [];
+      let rows = 0;
+      const hand = async (): Promise<void> => {
+        const set = joinChunks(batch);
+        batch = [];
+        rows = 0;
+        await use(set);
+      };
+      for await (const set of streamSets(session, features, transformer ?? AS_STORED)) {
+        batch.push(set);
+        rows += set.n;
+        if (rows >= batchRows) await hand();
+      }
+      if (rows > 0) await hand();
     });
   } finally {
-    await rm(path.join(scratchDir, 'names.json'), { force: true });
+    await rm(scratchDir, { recursive: true, force: true });
   }
 }
 
@@ -150,12 +168,20 @@ async function collect(
   rows: string,
   transformer: Pick<Transformer, 'steps'>,
 ): Promise<FlowSet> {
+  const sets: FlowSet[] = [];
+  for await (const set of streamSets(session, rows, transformer)) sets.push(set);
+  return joinChunks(sets, transformer.steps.flatMap(columnsOfStep));
+}
+
+async function* streamSets(
+  session: Session,
+  rows: string,
+  transformer: Pick<Transformer, 'steps'>,
+): AsyncGenerator<FlowSet> {
   const featureNames = transformer.steps.flatMap(columnsOfStep);
   const select = await selectTransformed(session, transformer, rows, KEPT);
   const { chunks } = await session.stream(`${select} ORDER BY time_first, source_sha, source_row`);
-  const sets: FlowSet[] = [];
-  for await (const chunk of chunks) sets.push(readChunk(chunk, featureNames));
-  return joinChunks(sets, featureNames);
+  for await (const chunk of chunks) yield readChunk(chunk, featureNames);
 }
 
 function readChunk(chunk: DuckDBDataChunk, featureNames: readonly string[]): FlowSet {
@@ -197,7 +223,10 @@ function readChunk(chunk: DuckDBDataChunk, featureNames: readonly string[]): Flo
   };
 }
 
-function joinChunks(chunks: readonly FlowSet[], featureNames: readonly string[]): FlowSet {
+function joinChunks(
+  chunks: readonly FlowSet[],
+  featureNames: readonly string[] = chunks[0]?.featureNames ?? [],
+): FlowSet {
   const n = chunks.reduce((rows, chunk) => rows + chunk.n, 0);
   const set = {
     n,

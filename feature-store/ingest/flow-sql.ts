@@ -6,7 +6,13 @@
  */
 import { quote, quoteName } from '../duckdb.js';
 import { duckdbType } from '../delta/schema.js';
-import { RAW_COLUMNS, type FlowHeader, type RawColumn } from '../sources/flow-columns.js';
+import {
+  LABEL_COLUMNS,
+  RAW_COLUMNS,
+  UNLABELLED,
+  type FlowHeader,
+  type RawColumn,
+} from '../sources/flow-columns.js';
 import { isMapped, mappedRows } from './mapping-sql.js';
 import { MAX_VALUE_CHARACTERS } from './row-scanner.js';
 import { PPI_COLUMNS, PPI_LENGTH } from '../tables.js';
@@ -107,6 +113,7 @@ function typedExpression(column: RawColumn, text: string): string {
   const type = duckdbType(column.type);
   if (text.startsWith('NULL')) {
     if (column.kind === 'flag') return `0::${type}`;
+    if (LABEL_COLUMNS.includes(column.name)) return quote(UNLABELLED);
     return column.name === 'TLS_SNI' ? "'UNKNOWN'" : `NULL::${type}`;
   }
   switch (column.kind) {

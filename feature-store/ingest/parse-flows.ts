@@ -19,7 +19,7 @@ import { quote, quoteName, type FeatureDb, type Session } from '../duckdb.js';
 import { tagSource } from '../source-tags.js';
 import { fileHash } from '../sources/checksum.js';
 import { firstLines, readUnpacked } from '../sources/decompress.js';
-import { parseHeader, type FlowHeader } from '../sources/flow-columns.js';
+import { parseHeader, type FlowHeader, type Labels } from '../sources/flow-columns.js';
 import { mappedHeader, sourceIdentity } from '../sources/flow-mapping.js';
 import { headerFault, type SourceFile } from '../sources/list-sources.js';
 import { damagedWhenUnread, openParquet } from '../sources/parquet-flows.js';
@@ -42,6 +42,8 @@ export interface ParseRequest {
   readonly source: SourceFile;
   /** How the file is read when it is another exporter's. */
   readonly mapping?: FlowMapping;
+  /** Flows of a file without labels are called `unknown`. @default 'required' */
+  readonly labels?: Labels;
   /** Absolute folder for this file alone; best on the disk of the tables. */
   readonly stagingDir: string;
   /** Best with one thread. */
@@ -97,10 +99,10 @@ export async function parseFlows(request: ParseRequest): Promise<ParsedSource> {
 }
 
 async function parseText(request: ParseRequest, lanes: readonly Session[]): Promise<ParsedSource> {
-  const { source, stagingDir, mapping } = request;
+  const { source, stagingDir, mapping, labels = 'required' } = request;
   const [line = ''] = await firstLines(source.path, source.compression, 1);
   const header = mapping ? mappedHeader(line, mapping) : parseHeader(line);
-  const fault = headerFault(source.path, header);
+  const fault = headerFault(source.path, header, labels);
   if (fault) throw new PipelineError(fault);
   const scratch = path.join(stagingDir, 'segments');
   await mkdir(scratch, { recursive: true });
@@ -128,9 +130,10 @@ async function requireUnchanged({ source, mapping }: ParseRequest): Promise<void
 }
 
 async function parseParquet(request: ParseRequest, session: Session): Promise<ParsedSource> {
-  const { path: file } = request.source;
+  const { source, labels = 'required' } = request;
+  const { path: file } = source;
   const { header, ...flows } = await openParquet(session, file);
-  const fault = headerFault(file, header);
+  const fault = headerFault(file, header, labels);
   if (fault) throw new PipelineError(fault);
   await session.run(`CREATE TABLE parsed AS ${typedSelect(flows.rows, header)} LIMIT 0`);
   await damagedWhenUnread(file, () => insertParsed(session, header, flows));

@@ -7,7 +7,7 @@
  */
 import { isoWeekOf } from '../../domain/traffic/generator-calendar.js';
 import { CHUNK_ROWS, type ChunkWriter, type RowSource, type SourceType } from '../row-source.js';
-import type { FlowHeader, RawColumn } from '../sources/flow-columns.js';
+import { UNLABELLED, type FlowHeader, type RawColumn } from '../sources/flow-columns.js';
 import { parseIsoWeek, PPI_COLUMNS, PPI_LENGTH } from '../tables.js';
 
 /** Rows of one application in one ISO week, in the order of the file: `source_row`, then the stored columns. */
@@ -53,7 +53,7 @@ export class PlainRows {
   #heapEnd = 0;
   #packetsEnd = 0;
   #at = 0;
-  #app = '';
+  #app = UNLABELLED;
   #date = 0;
   #dateUs = 0;
 

@@ -25,6 +25,15 @@ export interface RawColumn {
   readonly max?: number;
 }
 
+/** What a flow is called by; a file to be classified may lack them. */
+export const LABEL_COLUMNS: readonly string[] = ['APP', 'CATEGORY'];
+
+/** Application and category of a flow in a file without labels. */
+export const UNLABELLED = 'unknown';
+
+/** Whether a file without labels is a fault. */
+export type Labels = 'required' | 'optional';
+
 /** 116 days; exporters cut a record after minutes. */
 const MAX_SECONDS = 10_000_000;
 /** 1 PiB: what no single connection carries, and what sums and floats of many rows still hold. */

@@ -19,7 +19,7 @@ import {
   type Compression,
 } from './decompress.js';
 import { mappedHeader, sourceIdentity, usedColumnCount } from './flow-mapping.js';
-import { parseHeader, REQUIRED_COLUMN_COUNT } from './flow-columns.js';
+import { LABEL_COLUMNS, parseHeader, REQUIRED_COLUMN_COUNT, type Labels } from './flow-columns.js';
 import { firstParquetTime, openParquet, withSession, type ParquetFlows } from './parquet-flows.js';
 
 /** A flow file ready for ingest. */
@@ -57,6 +57,7 @@ export interface SourceListing {
 export async function listSources(
   paths: readonly string[],
   mapping?: FlowMapping,
+  labels: Labels = 'required',
 ): Promise<SourceListing> {
   const flows: SourceFile[] = [];
   const ignored: { file: string; reason: string }[] = [];
@@ -65,7 +66,9 @@ export async function listSources(
   for (const entry of await expand(paths)) {
     const { file } = entry;
     const verdict =
-      entry.kind === 'file' ? await judge(file, mapping).catch(faultOf(file)) : entry.verdict;
+      entry.kind === 'file'
+        ? await judge(file, mapping, labels).catch(faultOf(file))
+        : entry.verdict;
     if ('code' in verdict) faults.push(verdict);
     else if ('reason' in verdict) ignored.push({ file, reason: verdict.reason });
     else {
@@ -244,6 +247,7 @@ function faultOf(file: string): (error: unknown) => Fault {
 async function judge(
   file: string,
   mapping: FlowMapping | undefined,
+  labels: Labels,
 ): Promise<SourceFile | { reason: string } | Fault> {
   const { size: bytes } = await stat(file);
   if (bytes === 0)
@@ -274,7 +278,7 @@ async function judge(
           ? 'its columns are not those of a flow file'
           : `its first line is not the header of ${mapping?.name ?? 'a flow file'}`,
     };
-  const invalid = headerFault(file, header);
+  const invalid = headerFault(file, header, labels);
   if (invalid) return invalid;
   const wrong = wrongTypes[0];
   if (wrong !== undefined)
@@ -315,8 +319,12 @@ async function headerAndTypes(
 export function headerFault(
   file: string,
   header: ReturnType<typeof parseHeader>,
+  labels: Labels,
 ): Fault | undefined {
-  const { missing, repeated } = header;
+  const { repeated } = header;
+  const missing = header.missing.filter(
+    (name) => labels === 'required' || !LABEL_COLUMNS.includes(name),
+  );
   if (missing.length === 0 && repeated.length === 0) return undefined;
   const found = [
     ...(missing.length > 0 ? [`no column ${missing.join(', ')}`] : []),

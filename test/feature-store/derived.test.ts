@@ -16,7 +16,7 @@ import { parseFlows } from '../../feature-store/ingest/parse-flows.js';
 import { queryTables } from '../../feature-store/query-tables.js';
 import { wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
 import type { Selection } from '../../contracts/schemas/values.js';
-import { readFlowSet, readParsedFlowSet } from '../../feature-store/read-flows.js';
+import { readFlowSet, readParsedFlows, type FlowSet } from '../../feature-store/read-flows.js';
 import { listSources } from '../../feature-store/sources/list-sources.js';
 import { staleWeeks } from '../../feature-store/stale-weeks.js';
 import { FLOWS, tableFolder } from '../../feature-store/tables.js';
@@ -248,8 +248,12 @@ test('a file that is in no table gives the same features', async () => {
   const [source] = (await listSources([input])).flows;
   if (!source) throw new Error('no source');
   const parsed = await parseFlows({ source, db: home.db, stagingDir: home.staging() });
-  const fresh = await readParsedFlowSet({ db: home.db, parsed, scratchDir: home.staging() });
-  expect(fresh).toEqual(stored);
+  const fresh: FlowSet[] = [];
+  await readParsedFlows({ db: home.db, parsed, scratchDir: home.staging() }, (flows) => {
+    fresh.push(flows);
+    return Promise.resolve();
+  });
+  expect(fresh).toEqual([stored]);
 });
 
 test('a server name is cut to its registrable domain', () => {

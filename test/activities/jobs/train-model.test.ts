@@ -1,71 +1,15 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { evaluateModelJob } from '../../../activities/jobs/evaluate-model.js';
 import { fitEnsembleJob } from '../../../activities/jobs/fit-ensemble.js';
-import type { JobContext } from '../../../activities/jobs/index.js';
 import type { LocalModel } from '../../../activities/jobs/open-model.js';
 import { predictFlowsJob } from '../../../activities/jobs/predict-flows.js';
-import { trainModelJob } from '../../../activities/jobs/train-model.js';
-import { homeLayout } from '../../../contracts/home.js';
-import type { Preset, Split } from '../../../contracts/schemas/values.js';
+
 import { wholeWeeks } from '../../../domain/lifecycle/split-weeks.js';
 import { readTransformer, transformerHash } from '../../../feature-store/transformer-store.js';
-import {
-  aFlow,
-  aHome,
-  deriveFeatures,
-  flowCsv,
-  ingest,
-  type StoreHome,
-} from '../../feature-store/store-builders.js';
-import smallPreset from '../../e2e/small.preset.json' with { type: 'json' };
-
-const preset: Preset = smallPreset;
-const SPLIT: Split = {
-  ...{ kind: 'weeks', rule: 'for this test', watch: ['2022-W26'], skippedClasses: [] },
-  ...{ train: ['2022-W23'], validate: ['2022-W24'], test: ['2022-W25'] },
-  selections: {
-    train: wholeWeeks(['2022-W23']),
-    validate: wholeWeeks(['2022-W24']),
-    test: wholeWeeks(['2022-W25']),
-  },
-  features: { table: 'flow_features', version: 0 },
-};
-const MONDAYS = ['06-06', '06-13', '06-20', '06-27'];
-
-/** Four weeks of two applications that differ in size; the last flow of each week is the same in all. */
-async function fourWeeks(home: StoreHome): Promise<Split> {
-  const flows = MONDAYS.flatMap((day, week) =>
-    Array.from({ length: 61 }, (_, i) =>
-      aFlow({
-        TIME_FIRST: `2022-${day}T10:00:${String(i % 60).padStart(2, '0')}`,
-        BYTES: i === 60 ? 77 : 1000 * (i % 2) + 10 * i + week,
-        APP: `app-${i % 2}`,
-      }),
-    ),
-  );
-  await ingest(home, await home.file('weeks.csv', flowCsv(flows)));
-  await deriveFeatures(home);
-  const weeks = MONDAYS.length;
-  return { ...SPLIT, features: { ...SPLIT.features, version: weeks - 1 } };
-}
-
-async function contextOf(home: StoreHome): Promise<JobContext> {
-  return {
-    ...{ layout: homeLayout(home.root), setupDir: path.resolve('.cache/setup'), threads: 2 },
-    stagingDir: await mkdtemp(path.join(home.root, 'job-')),
-    ...{ progress: () => undefined, shouldStop: () => false },
-  };
-}
-
-async function aTrainedModel(home: StoreHome, split: Split): Promise<LocalModel> {
-  const context = await contextOf(home);
-  const model = { name: 'app-xgboost', target: 'APP', kind: 'xgboost' } as const;
-  const { transformer } = await trainModelJob({ model, split, preset }, context);
-  const folder = path.join(context.stagingDir, 'model');
-  return { name: model.name, version: '1', folder, transformer, members: [] };
-}
+import { aHome } from '../../feature-store/store-builders.js';
+import { aTrainedModel, contextOf, fourWeeks, preset } from './four-weeks.js';
 
 const fileOf = ({ folder }: LocalModel) => path.join(folder, 'transformer.json');
 
