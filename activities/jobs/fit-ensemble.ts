@@ -7,9 +7,10 @@ import { FeatureDb } from '../../feature-store/duckdb.js';
 import { readPart } from '../../feature-store/read-flows.js';
 import { TRANSFORMER_FILE } from '../../feature-store/transformer-store.js';
 import { EnsembleModel } from '../../models/ensemble/model.js';
-import { fitEnsembleWeights } from '../../models/ensemble/weights.js';
+import { combineProbabilities, fitCombination } from '../../models/ensemble/combination.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
+import { fitRejectRule } from '../../models/open-world/reject-rule.js';
 import type { JobContext } from './index.js';
 import { withLabels } from './label-flows.js';
 import { openModel, openTransformer, type LocalModel } from './open-model.js';
@@ -50,12 +51,15 @@ export async function fitEnsembleJob(
 
   const models = await Promise.all(members.map((member) => openModel(member, setupDir)));
   const classes = models[0]?.classes ?? [];
-  const { flows, labels } = withLabels(set, target, classes);
+  const { flows, labels, rows } = withLabels(set, target, classes);
+  const timeFirstMs = Float64Array.from(rows, (row) => set.timeFirstMs[row] ?? 0);
   const probabilities = models.map((model, m) => {
     progress(`${members[m]?.name} on ${flows.n} validation rows`);
     return model.predict(flows);
   });
-  const { weights } = fitEnsembleWeights(probabilities, labels, classes.length);
+  const answers = { members: probabilities, labels, timeFirstMs, classCount: classes.length };
+  const { weights, temperature, gain } = fitCombination(answers, preset.seed);
+  const together = combineProbabilities(probabilities, { weights, temperature }, classes.length);
   const ensemble = new EnsembleModel(
     models.map((model, m) => ({
       name: members[m]!.name, // models and members are parallel
@@ -63,10 +67,13 @@ export async function fitEnsembleJob(
       weight: weights[m] ?? 0,
       model,
     })),
-    { preset: preset.name, seed: preset.seed },
+    {
+      ...{ preset: preset.name, seed: preset.seed, temperature },
+      reject: fitRejectRule(together, classes),
+    },
   );
   try {
-    const scores = evaluate(ensemble.predict(flows), labels, classes);
+    const scores = evaluate(together, labels, classes);
     const folder = join(stagingDir, STAGED.model);
     await ensemble.save(folder);
     if (transformer !== null)
@@ -93,6 +100,10 @@ export async function fitEnsembleJob(
         'validate.weightedF1': scores.weightedF1,
         'validate.logloss': scores.logloss,
         'validate.ece': scores.ece,
+        'validate.gain.macroF1': gain.macroF1.value,
+        'validate.gain.macroF1.lower': gain.macroF1.lower,
+        'validate.gain.macroF1.upper': gain.macroF1.upper,
+        temperature,
       },
     };
   } finally {

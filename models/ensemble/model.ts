@@ -2,7 +2,8 @@
 import { PipelineError } from '../../contracts/errors.js';
 import { writeModelFolder, type ManifestOf } from '../model-folder.js';
 import type { FlowSet, TrainedModel } from '../model.js';
-import { averageProbabilities } from './weights.js';
+import type { RejectRule } from '../open-world/reject-rule.js';
+import { combineProbabilities } from './combination.js';
 
 /** A member: which model version it is, and how much it counts. */
 export interface EnsembleMember {
@@ -16,37 +17,46 @@ export interface EnsembleMember {
 /** Finds a member by its name and exact version; the ensemble will dispose it. */
 export type MemberResolver = (name: string, version: string) => Promise<TrainedModel>;
 
-/** Where an ensemble comes from. */
-export interface EnsembleOrigin {
+/** What an ensemble is beside its members. */
+export interface EnsembleSettings {
   readonly preset: string;
   readonly seed: number;
+  /** Of the weighted mean, > 0. @default 1 */
+  readonly temperature?: number;
+  /** @default it always answers */
+  readonly reject?: RejectRule | undefined;
 }
 
-/** The weighted mean of its members' probabilities. Takes over the members: they end with it. */
+/** The weighted mean of its members' probabilities, at a temperature. Takes over the members: they end with it. */
 export class EnsembleModel implements TrainedModel {
   readonly kind = 'ensemble';
   readonly classes: readonly string[];
   readonly featureNames: readonly string[];
   readonly members: readonly EnsembleMember[];
-  readonly #origin: EnsembleOrigin;
+  readonly temperature: number;
+  readonly reject: RejectRule | undefined;
+  readonly #origin: Pick<EnsembleSettings, 'preset' | 'seed'>;
 
   /** @throws PipelineError ENSEMBLE_MEMBERS when classes, features or weights do not fit together */
-  constructor(members: readonly EnsembleMember[], origin: EnsembleOrigin) {
+  constructor(members: readonly EnsembleMember[], settings: EnsembleSettings) {
     const first = members[0];
     if (first === undefined) throw misfit('no members', 'at least one');
     this.classes = first.model.classes;
     this.featureNames =
       members.find(({ model }) => model.featureNames.length > 0)?.model.featureNames ?? [];
     this.members = members;
-    this.#origin = origin;
+    this.temperature = settings.temperature ?? 1;
+    this.reject = settings.reject;
+    this.#origin = { preset: settings.preset, seed: settings.seed };
     this.#requireFit();
   }
 
   predict(flows: FlowSet): Float32Array {
     const counted = this.members.filter(({ weight }) => weight > 0);
-    return averageProbabilities(
+    return combineProbabilities(
       counted.map(({ model }) => model.predict(flows)),
-      counted.map(({ weight }) => weight),
+      { weights: counted.map(({ weight }) => weight), temperature: this.temperature },
+      this.classes.length,
     );
   }
 
@@ -61,6 +71,8 @@ export class EnsembleModel implements TrainedModel {
       libraries: {},
       settings: {},
       members: this.members.map(({ name, version, weight }) => ({ name, version, weight })),
+      temperature: this.temperature,
+      ...(this.reject !== undefined && { reject: this.reject }),
     };
     await writeModelFolder(dir, manifest, []);
   }
@@ -98,7 +110,7 @@ export async function loadEnsemble(
     for (const member of manifest.members) {
       members.push({ ...member, model: await resolveMember(member.name, member.version) });
     }
-    return new EnsembleModel(members, { preset: manifest.preset, seed: manifest.seed });
+    return new EnsembleModel(members, manifest);
   } catch (error) {
     for (const { model } of members) model.dispose();
     throw error;
