@@ -55,6 +55,25 @@ export async function requireChampion(mlflow: MlflowClient, name: string): Promi
   });
 }
 
+/**
+ * The version that a user names: `app-cnn/3`, `app-cnn@champion`, or `app-cnn` for the one that serves.
+ *
+ * @throws PipelineError MODEL_VERSION_UNKNOWN, MODEL_NO_CHAMPION
+ */
+export async function requireVersion(mlflow: MlflowClient, id: string): Promise<ModelVersion> {
+  const [, name, version = ''] = /^(.+)[/@]([^/@]+)$/.exec(id) ?? [];
+  if (name === undefined) return requireChampion(mlflow, id);
+  const found = /^\d+$/.test(version)
+    ? await mlflow.models.getVersion(name, version)
+    : await mlflow.models.getByAlias(name, version);
+  if (found !== undefined) return asModelVersion(found);
+  throw new PipelineError({
+    code: 'MODEL_VERSION_UNKNOWN',
+    found: `no version ${version} of "${name}" in the registry`,
+    fix: 'see `sentinel models list`',
+  });
+}
+
 /** The split a version was trained on, from the artifacts of its run. */
 export async function splitOf(mlflow: MlflowClient, model: ModelVersion): Promise<Split> {
   const run = await mlflow.runs.get(model.mlflowRunId);
