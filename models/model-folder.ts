@@ -64,8 +64,12 @@ const manifest = z.discriminatedUnion('kind', [
     members: z
       .array(z.object({ name: z.string(), version: z.string(), weight: z.number().min(0).max(1) }))
       .min(1),
-    /** Of the weighted mean; 1 in folders from before it was fitted. */
+    /** Of what the members say together; 1 in folders from before it was fitted. */
     temperature: z.number().positive().default(1),
+    /** The meta-learner in place of the weights: [M] of [K] and [K]; absent for a weighted mean. */
+    stacking: z
+      .object({ weights: z.array(z.array(z.number())), biases: z.array(z.number()) })
+      .optional(),
     /** When it says that it does not know a service; absent for one that always answers. */
     reject: rejectRule.optional(),
   }),

@@ -8,6 +8,7 @@ import { readPart } from '../../feature-store/read-flows.js';
 import { TRANSFORMER_FILE } from '../../feature-store/transformer-store.js';
 import { EnsembleModel } from '../../models/ensemble/model.js';
 import { combineProbabilities, fitCombination } from '../../models/ensemble/combination.js';
+import type { Interval } from '../../models/evaluation/bootstrap.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
 import { fitRejectRule } from '../../models/open-world/reject-rule.js';
@@ -58,8 +59,9 @@ export async function fitEnsembleJob(
     return model.predict(flows);
   });
   const answers = { members: probabilities, labels, timeFirstMs, classCount: classes.length };
-  const { weights, temperature, gain } = fitCombination(answers, preset.seed);
-  const together = combineProbabilities(probabilities, { weights, temperature }, classes.length);
+  const fitted = fitCombination(answers, preset.seed);
+  const { weights, stacking, temperature, gain, stackingGain } = fitted;
+  const together = combineProbabilities(probabilities, fitted, classes.length);
   const ensemble = new EnsembleModel(
     models.map((model, m) => ({
       name: members[m]!.name, // models and members are parallel
@@ -68,7 +70,7 @@ export async function fitEnsembleJob(
       model,
     })),
     {
-      ...{ preset: preset.name, seed: preset.seed, temperature },
+      ...{ preset: preset.name, seed: preset.seed, temperature, stacking },
       reject: fitRejectRule(together, classes),
     },
   );
@@ -100,15 +102,19 @@ export async function fitEnsembleJob(
         'validate.weightedF1': scores.weightedF1,
         'validate.logloss': scores.logloss,
         'validate.ece': scores.ece,
-        'validate.gain.macroF1': gain.macroF1.value,
-        'validate.gain.macroF1.lower': gain.macroF1.lower,
-        'validate.gain.macroF1.upper': gain.macroF1.upper,
+        ...intervalMetrics('validate.gain.macroF1', gain.macroF1),
+        ...intervalMetrics('validate.stackingGain.macroF1', stackingGain.macroF1),
+        stacked: stacking === undefined ? 0 : 1,
         temperature,
       },
     };
   } finally {
     ensemble.dispose();
   }
+}
+
+function intervalMetrics(name: string, { value, lower, upper }: Interval): Record<string, number> {
+  return { [name]: value, [`${name}.lower`]: lower, [`${name}.upper`]: upper };
 }
 
 function requireOneTransformer(members: readonly LocalModel[]): void {

@@ -4,6 +4,7 @@ import { writeModelFolder, type ManifestOf } from '../model-folder.js';
 import type { FlowSet, TrainedModel } from '../model.js';
 import type { RejectRule } from '../open-world/reject-rule.js';
 import { combineProbabilities } from './combination.js';
+import type { Stacking } from './stacking.js';
 
 /** A member: which model version it is, and how much it counts. */
 export interface EnsembleMember {
@@ -21,13 +22,15 @@ export type MemberResolver = (name: string, version: string) => Promise<TrainedM
 export interface EnsembleSettings {
   readonly preset: string;
   readonly seed: number;
-  /** Of the weighted mean, > 0. @default 1 */
+  /** Of what the members say together, > 0. @default 1 */
   readonly temperature?: number;
+  /** Combines the members in place of their weights. @default the weighted mean */
+  readonly stacking?: Stacking | undefined;
   /** @default it always answers */
   readonly reject?: RejectRule | undefined;
 }
 
-/** The weighted mean of its members' probabilities, at a temperature. Takes over the members: they end with it. */
+/** Its members' probabilities as one, at a temperature. Takes over the members: they end with it. */
 export class EnsembleModel implements TrainedModel {
   readonly kind = 'ensemble';
   readonly classes: readonly string[];
@@ -35,6 +38,7 @@ export class EnsembleModel implements TrainedModel {
   readonly members: readonly EnsembleMember[];
   readonly temperature: number;
   readonly reject: RejectRule | undefined;
+  readonly #stacking: Stacking | undefined;
   readonly #origin: Pick<EnsembleSettings, 'preset' | 'seed'>;
 
   /** @throws PipelineError ENSEMBLE_MEMBERS when classes, features or weights do not fit together */
@@ -47,15 +51,18 @@ export class EnsembleModel implements TrainedModel {
     this.members = members;
     this.temperature = settings.temperature ?? 1;
     this.reject = settings.reject;
+    this.#stacking = settings.stacking;
     this.#origin = { preset: settings.preset, seed: settings.seed };
     this.#requireFit();
   }
 
   predict(flows: FlowSet): Float32Array {
-    const counted = this.members.filter(({ weight }) => weight > 0);
+    const stacking = this.#stacking;
+    const counted = stacking ? this.members : this.members.filter(({ weight }) => weight > 0);
+    const weights = counted.map(({ weight }) => weight);
     return combineProbabilities(
       counted.map(({ model }) => model.predict(flows)),
-      { weights: counted.map(({ weight }) => weight), temperature: this.temperature },
+      { weights, stacking, temperature: this.temperature },
       this.classes.length,
     );
   }
@@ -72,7 +79,11 @@ export class EnsembleModel implements TrainedModel {
       settings: {},
       members: this.members.map(({ name, version, weight }) => ({ name, version, weight })),
       temperature: this.temperature,
-      ...(this.reject !== undefined && { reject: this.reject }),
+      reject: this.reject,
+      stacking: this.#stacking && {
+        weights: this.#stacking.weights.map((row) => [...row]),
+        biases: [...this.#stacking.biases],
+      },
     };
     await writeModelFolder(dir, manifest, []);
   }

@@ -50,3 +50,26 @@ test('a second copy of a member gains nothing', () => {
   const nothing = { value: 0, lower: 0, upper: 0 };
   expect(fit([first, first]).gain).toEqual({ accuracy: nothing, macroF1: nothing });
 });
+
+/** Knows classes `from` and `from + 1`; of the others its scores are louder noise. */
+function specialist(from: number, seed: number): Float32Array {
+  const random = seededRandom(seed);
+  const scores = Float64Array.from({ length: N * K }, (_, at) => {
+    const k = at % K;
+    const knows = k === from || k === from + 1;
+    const right = k === labels[Math.floor(at / K)];
+    return (knows ? 1 : 6) * random.uniform() + (knows && right ? 4 : 0);
+  });
+  return Float32Array.from(softmax(scores, K));
+}
+
+test('stacking is used where it surely wins: members that know different classes', () => {
+  const { stacking, stackingGain, gain } = fit([specialist(0, 1), specialist(2, 2)]);
+  expect(stackingGain.macroF1.lower).toBeGreaterThan(0);
+  expect(stacking?.weights).toHaveLength(2);
+  expect(gain.macroF1.value).toBeGreaterThan(stackingGain.macroF1.value);
+});
+
+test('members that know the same are not stacked', () => {
+  expect(fit(members).stacking).toBeUndefined();
+});
