@@ -8,6 +8,7 @@ import { PREDICTIONS } from '../../feature-store/engine-tables.js';
 import { readFlowSet } from '../../feature-store/read-flows.js';
 import { parseIsoWeek } from '../../feature-store/tables.js';
 import { evaluate } from '../../models/evaluation/classification.js';
+import { rejectFlows } from '../../models/open-world/reject-rule.js';
 import type { JobContext } from './index.js';
 import { withLabels } from './label-flows.js';
 import { openModel, openTransformer, type LocalModel } from './open-model.js';
@@ -33,6 +34,7 @@ export async function predictFlowsJob(
     const set = await readFlowSet(source, wholeWeeks([week]));
     const probabilities = model.predict(set); // [N, K]
     const K = model.classes.length;
+    const rejected = model.reject && rejectFlows(model.reject, probabilities, model.classes);
     const { isoYear, isoWeek } = parseIsoWeek(week)!; // checked at the border of the task
     const rows = Array.from({ length: set.n }, (_, i) => {
       const row = probabilities.subarray(i * K, (i + 1) * K);
@@ -50,6 +52,7 @@ export async function predictFlowsJob(
         predicted: model.classes[best] ?? '',
         probability: row[best] ?? 0,
         transformer: local.transformer,
+        rejected: rejected === undefined ? null : rejected[i] === 1,
       };
     });
     const tags = { model: local.name, model_version: local.version };
