@@ -11,6 +11,7 @@ import { combineProbabilities, fitCombination } from '../../models/ensemble/comb
 import type { Interval } from '../../models/evaluation/bootstrap.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
+import { plotReliability } from '../../models/evaluation/reliability-plot.js';
 import { fitRejectRule } from '../../models/open-world/reject-rule.js';
 import type { JobContext } from './index.js';
 import { withLabels } from './label-flows.js';
@@ -62,6 +63,11 @@ export async function fitEnsembleJob(
   const fitted = fitCombination(answers, preset.seed);
   const { weights, stacking, temperature, gain, stackingGain } = fitted;
   const together = combineProbabilities(probabilities, fitted, classes.length);
+  const uncalibrated = combineProbabilities(
+    probabilities,
+    { ...fitted, temperature: 1 },
+    classes.length,
+  );
   const ensemble = new EnsembleModel(
     models.map((model, m) => ({
       name: members[m]!.name, // models and members are parallel
@@ -83,6 +89,13 @@ export async function fitEnsembleJob(
     const title = `${name}, validation ${split.validate.at(-1) ?? ''}`;
     await writePlots(join(stagingDir, STAGED.plots), {
       'confusion-validation.svg': await plotConfusion(scores, title),
+      'reliability-validation.svg': await plotReliability(
+        [
+          { name: 'temperature 1', bins: evaluate(uncalibrated, labels, classes).reliability },
+          { name: `temperature ${temperature.toFixed(2)}`, bins: scores.reliability },
+        ],
+        title,
+      ),
     });
     const alone = members.map(
       (member, m) =>

@@ -3,7 +3,7 @@
  * expected calibration error. N flows, K classes.
  */
 import { PipelineError } from '../../contracts/errors.js';
-import { calibrationError, reliabilityBins } from './reliability.js';
+import { calibrationError, reliabilityBins, type ReliabilityBin } from './reliability.js';
 
 /** Scores of one class; a ratio whose denominator is 0 is 0 (`zero_division=0`). */
 export interface ClassScore {
@@ -35,6 +35,8 @@ export interface Evaluation extends ConfusionScores {
   readonly logloss: number;
   /** Expected calibration error, 15 bins of equal width. */
   readonly ece: number;
+  /** What `ece` is made of. */
+  readonly reliability: readonly ReliabilityBin[];
   readonly classes: readonly string[];
   /** [K, K] row-major: row = true class, column = predicted class. */
   readonly confusion: Uint32Array;
@@ -56,17 +58,18 @@ export function evaluate(
   classes: readonly string[],
 ): Evaluation {
   requireProbabilities(probabilities, labels, classes);
-  const predicted = predictedClasses(probabilities, classes.length);
-  const confusion = confusionMatrix(labels, predicted, classes.length);
+  const K = classes.length;
+  const predicted = predictedClasses(probabilities, K);
+  const confusion = confusionMatrix(labels, predicted, K);
+  const reliability = reliabilityBins(
+    Float64Array.from(predicted, (k, i) => probabilities[i * K + k] ?? 0),
+    predicted.map((k, i) => (k === labels[i] ? 1 : 0)),
+  );
   return {
     ...scoreConfusion(confusion, classes),
     logloss: logLoss(probabilities, labels),
-    ece: calibrationError(
-      reliabilityBins(
-        Float64Array.from(predicted, (label, i) => probabilities[i * classes.length + label] ?? 0),
-        predicted.map((label, i) => (label === labels[i] ? 1 : 0)),
-      ),
-    ),
+    ece: calibrationError(reliability),
+    reliability,
     classes,
     confusion,
   };
