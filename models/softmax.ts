@@ -37,10 +37,13 @@ export function softmax(
   classCount: number,
   temperature = 1,
 ): Float64Array {
-  const sums = logSumExp(scores, classCount, temperature);
-  return Float64Array.from(scores, (score, i) =>
-    Math.exp(score / temperature - (sums[Math.floor(i / classCount)] ?? 0)),
-  );
+  const probabilities = Float64Array.from(scores); // filled in place: a function a value is ten times slower
+  logSumExp(scores, classCount, temperature).forEach((sum, i) => {
+    for (let at = i * classCount; at < (i + 1) * classCount; at++) {
+      probabilities[at] = Math.exp((probabilities[at] ?? 0) / temperature - sum);
+    }
+  });
+  return probabilities;
 }
 
 /** Least probability whose logarithm is taken: about the smallest normal float32. */
@@ -48,5 +51,5 @@ const LEAST_PROBABILITY = 1e-38;
 
 /** ln p of each entry: raw scores whose softmax gives the probabilities back. */
 export function logProbabilities(probabilities: Float32Array): Float64Array {
-  return Float64Array.from(probabilities, (p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
+  return new Float64Array(probabilities).map((p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
 }

@@ -77,7 +77,7 @@ export function stackProbabilities(
 }
 
 function boundedLog(probabilities: Float32Array): Float64Array {
-  return Float64Array.from(probabilities, (p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
+  return new Float64Array(probabilities).map((p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
 }
 
 /** z [N, K]. */
