@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * `node scripts/ablate-imbalance.mjs [--seeds 101,102] [--flows 10000] [--networks]`: whether measures against rare
+ * `node scripts/ablate-imbalance.mjs [--seeds 101,102] [--flows 10000] [--models xgboost,statistics,cnn]`: whether measures against rare
  * classes help. Each is trained on three generated weeks of 180 apps, stopped on the fourth, and scored on the fifth;
  * made flows are in training alone.
  *
  * XGBoost sees packets and flow statistics; `statistics` is the same with the packets set to 0, which is where SMOTE
- * applies. With `--networks`, the CNN too. Prints a table: accuracy, macro-F1, and the macro-F1 gained on `none` of the
+ * applies; the CNN sees packets alone. Prints a table: accuracy, macro-F1, and the macro-F1 gained on `none` of the
  * same model with its 95 % interval. Needs what set-up builds; some minutes a seed.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -26,7 +26,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '101,102' },
     flows: { type: 'string', default: '10000' },
-    networks: { type: 'boolean', default: false },
+    models: { type: 'string', default: 'xgboost,statistics,cnn' },
   },
 });
 const SPLIT = { train: ['2022-W22', '2022-W23', '2022-W24'], validate: ['2022-W25'] };
@@ -49,6 +49,9 @@ const NETWORKS = [
   { model: 'cnn', measure: 'weights up to 20', settings: { classWeightCap: 20 } },
   { model: 'cnn', measure: 'jitter', settings: { classWeightCap: 0 }, oversample: jitterFlows },
 ].map((variant) => ({ train: convolved, ...variant }));
+const VARIANTS = [...BOOSTERS, ...NETWORKS].filter(({ model }) =>
+  values.models.split(',').includes(model),
+);
 
 const table = [];
 for (const seed of values.seeds.split(',').map(Number)) {
@@ -62,7 +65,7 @@ for (const seed of values.seeds.split(',').map(Number)) {
     const test = withLabels(set, 'APP', data.classes);
     const timeFirstMs = Float64Array.from(test.rows, (row) => set.timeFirstMs[row]);
     const answers = new Map();
-    for (const variant of [...BOOSTERS, ...(values.networks ? NETWORKS : [])]) {
+    for (const variant of VARIANTS) {
       const predicted = await answersOf(variant, data, test.flows, seed);
       answers.set(`${variant.model} ${variant.measure}`, predicted);
       const { models, gains } = bootstrapScores({
