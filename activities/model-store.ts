@@ -56,21 +56,20 @@ export async function requireChampion(mlflow: MlflowClient, name: string): Promi
 }
 
 /**
- * The version that an id names.
+ * The version that a user names: `app-cnn/3`, `app-cnn@champion`, or `app-cnn` for the one that serves.
  *
- * @param id NAME (its champion), NAME@ALIAS or NAME/VERSION
- * @throws PipelineError MODEL_NO_CHAMPION, MODEL_VERSION_UNKNOWN
+ * @throws PipelineError MODEL_VERSION_UNKNOWN, MODEL_NO_CHAMPION
  */
-export async function requireModel(mlflow: MlflowClient, id: string): Promise<ModelVersion> {
-  const [, name = id, which] = /^(.+)[/@]([^/@]+)$/.exec(id) ?? [];
-  if (which === undefined) return requireChampion(mlflow, name);
-  const version = /^\d+$/.test(which)
-    ? await mlflow.models.getVersion(name, which)
-    : await mlflow.models.getByAlias(name, which);
-  if (version !== undefined) return asModelVersion(version);
+export async function requireVersion(mlflow: MlflowClient, id: string): Promise<ModelVersion> {
+  const [, name, version = ''] = /^(.+)[/@]([^/@]+)$/.exec(id) ?? [];
+  if (name === undefined) return requireChampion(mlflow, id);
+  const found = /^\d+$/.test(version)
+    ? await mlflow.models.getVersion(name, version)
+    : await mlflow.models.getByAlias(name, version);
+  if (found !== undefined) return asModelVersion(found);
   throw new PipelineError({
     code: 'MODEL_VERSION_UNKNOWN',
-    found: `no "${id}" in the registry`,
+    found: `no version ${version} of "${name}" in the registry`,
     fix: 'see `sentinel models list`',
   });
 }

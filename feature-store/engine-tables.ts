@@ -88,6 +88,7 @@ export const PREDICTIONS: TableSchema = {
     { name: 'predicted', type: 'string' },
     { name: 'probability', type: 'float' },
     { name: 'transformer', type: 'string' },
+    { name: 'rejected', type: 'boolean' },
   ],
   partitionColumns: ['iso_year', 'iso_week'],
   statsColumns: ['time_first'],

@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PipelineError } from '../contracts/errors.js';
+import { CONFIDENCE_SCORES } from './open-world/confidence.js';
 
 /** Name of the description in a model folder. */
 export const MANIFEST_FILE = 'model.json';
@@ -46,6 +47,12 @@ const weights = z.object({
   tensors: z.array(z.object({ name: z.string(), shape: z.array(z.number().int()) })),
 });
 
+const rejectRule = z.object({
+  score: z.enum(CONFIDENCE_SCORES),
+  threshold: z.number(),
+  perClass: z.record(z.string(), z.number()),
+});
+
 const manifest = z.discriminatedUnion('kind', [
   z.object({ ...common, kind: z.literal('xgboost'), scaling: z.null(), booster: z.string() }),
   z.object({ ...common, kind: z.literal('lstm'), scaling, weights }),
@@ -57,6 +64,14 @@ const manifest = z.discriminatedUnion('kind', [
     members: z
       .array(z.object({ name: z.string(), version: z.string(), weight: z.number().min(0).max(1) }))
       .min(1),
+    /** Of what the members say together; 1 in folders from before it was fitted. */
+    temperature: z.number().positive().default(1),
+    /** The meta-learner in place of the weights: [M] of [K] and [K]; absent for a weighted mean. */
+    stacking: z
+      .object({ weights: z.array(z.array(z.number())), biases: z.array(z.number()) })
+      .optional(),
+    /** When it says that it does not know a service; absent for one that always answers. */
+    reject: rejectRule.optional(),
   }),
 ]);
 

@@ -4,6 +4,7 @@
  * N flows, T = 30 packets, C = 3 channels, F tabular features, K classes.
  */
 import { PipelineError } from '../contracts/errors.js';
+import type { RejectRule } from './open-world/reject-rule.js';
 
 /** Packets kept per flow (T). CESNET-TLS-Year22 records the first 30 with payload. */
 export const PPI_PACKETS = 30;
@@ -48,6 +49,8 @@ export interface TrainedModel {
   readonly classes: readonly string[];
   /** Tabular columns it was trained on, in order; empty when it reads PPI only. */
   readonly featureNames: readonly string[];
+  /** When it says that it does not know the service of a flow; undefined for a model that always answers. */
+  readonly reject?: RejectRule | undefined;
   /**
    * Class probabilities.
    *

@@ -11,11 +11,8 @@ import { readParsedFlows, type FlowSet } from '../../feature-store/read-flows.js
 import type { RowSource } from '../../feature-store/row-source.js';
 import type { SourceFile } from '../../feature-store/sources/list-sources.js';
 import { FLOWS } from '../../feature-store/tables.js';
-import {
-  confusionMatrix,
-  predictedClasses,
-  scoreConfusion,
-} from '../../models/evaluation/classification.js';
+import { confusionMatrix, scoreConfusion } from '../../models/evaluation/classification.js';
+import { answerFlows } from '../../models/answer-flows.js';
 import type { TrainedModel } from '../../models/model.js';
 import { namesOf } from './label-flows.js';
 import { openModel, openTransformer, type LocalModel } from './open-model.js';
@@ -41,6 +38,8 @@ export interface ClassifyRequest {
 export interface ClassifiedFile {
   readonly rowsRead: number;
   readonly rowsClassified: number;
+  /** Of these, flows whose service the model does not know; null when it always answers. */
+  readonly rowsUnknown: number | null;
   /** Rows that did not parse. */
   readonly rowsRejected: number;
   /** The first of them. */
@@ -108,6 +107,7 @@ async function classifyInto(
     const { rowsRead, rowsRejected, faults } = parsed;
     return {
       ...{ rowsRead, rowsClassified: said.rows, rowsRejected, faults },
+      rowsUnknown: model.reject === undefined ? null : said.rowsUnknown,
       ...{ labels: said.labels(), score: said.score(), seconds: watch.seconds },
     };
   } finally {
@@ -141,6 +141,7 @@ class Said {
   readonly #confusion: Uint32Array;
   readonly #index: ReadonlyMap<string, number>;
   rows = 0;
+  rowsUnknown = 0;
 
   constructor(request: ClassifyRequest, model: TrainedModel) {
     const K = model.classes.length;
@@ -154,44 +155,43 @@ class Said {
   /** The answers for a batch, as rows of the table of `tableSql`. */
   take(flows: FlowSet): RowSource {
     const K = this.#model.classes.length;
-    const probabilities = this.#model.predict(flows); // [N, K]
-    const predicted = predictedClasses(probabilities, K);
+    const { probabilities, predicted, probability, rejected } = answerFlows(this.#model, flows);
     predicted.forEach((k) => (this.#counts[k] = (this.#counts[k] ?? 0) + 1));
     this.#compare(flows, predicted);
     this.rows += flows.n;
-    const column = (classOf: (row: number) => number): Float64Array =>
-      Float64Array.from(
-        { length: flows.n },
-        (_, row) => probabilities[row * K + classOf(row)] ?? 0,
-      );
-    const columns = [column((row) => predicted[row] ?? 0)];
+    this.rowsUnknown += rejected?.reduce((sum, one) => sum + one, 0) ?? 0;
+    const columns = [probability];
     if (this.#request.allProbabilities)
-      for (let k = 0; k < K; k += 1) columns.push(column(() => k));
+      for (let k = 0; k < K; k += 1)
+        columns.push(Float64Array.from(predicted, (_, row) => probabilities[row * K + k] ?? 0));
+    const unknown = Int16Array.from(rejected ?? new Uint8Array(flows.n));
     return {
       rows: flows.n,
       columns: [
         { name: 'source_row', type: 'long' },
         { name: 'label', type: 'integer' },
+        { name: 'rejected', type: 'short' },
         ...columns.map((_, index) => ({ name: `p${index}`, type: 'double' }) as const),
       ],
       fill: (chunk, start, count) => {
         const end = start + count;
         chunk.longs(0, flows.sourceRow.subarray(start, end));
         chunk.values(1, predicted.subarray(start, end));
+        chunk.values(2, unknown.subarray(start, end));
         columns.forEach((values, index) => {
-          chunk.values(index + 2, values.subarray(start, end));
+          chunk.values(index + 3, values.subarray(start, end));
         });
       },
     };
   }
 
-  /** Makes the table `said`: source_row, label (a class index), p0 = its probability, p1… = those of all classes. */
+  /** Makes the table `said`: source_row, label (a class index), rejected (0 or 1), p0 = its probability, p1… = those of all classes. */
   tableSql(): string {
     const columns = Array.from(
       { length: 1 + (this.#request.allProbabilities ? this.#model.classes.length : 0) },
       (_, index) => `p${index} DOUBLE`,
     );
-    return `CREATE TABLE said (source_row BIGINT, label INTEGER, ${columns.join(', ')})`;
+    return `CREATE TABLE said (source_row BIGINT, label INTEGER, rejected SMALLINT, ${columns.join(', ')})`;
   }
 
   /** Writes the flows with what was said of them, in the order of the file. */
@@ -213,6 +213,7 @@ class Said {
       ...FLOW_COLUMNS,
       `${names}[label + 1] AS predicted`,
       'p0 AS probability',
+      `${this.#model.reject === undefined ? 'NULL::BOOLEAN' : 'rejected = 1'} AS rejected`,
       ...all,
       `${quote(model.name)} AS model`,
       `${quote(model.version)} AS model_version`,

@@ -3,6 +3,7 @@ import type { Score } from '../../contracts/schemas/values.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { readPart, type FlowSet } from '../../feature-store/read-flows.js';
 import type { Selections } from '../../feature-store/select-rows.js';
+import { alignClasses } from '../../models/evaluation/class-columns.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import type { TrainedModel } from '../../models/model.js';
 import type { JobContext } from './index.js';
@@ -35,7 +36,7 @@ export async function compareModelsJob(
     const classes = [...new Set(models.flatMap((model) => model.classes))].sort();
     const score = async (local: LocalModel, model: TrainedModel): Promise<Score> => {
       const known = withLabels(await rowsFor(local), 'APP', classes);
-      const probabilities = spread(model, known.flows, classes);
+      const probabilities = alignClasses(model.predict(known.flows), model.classes, classes);
       const { accuracy, macroF1, weightedF1 } = evaluate(probabilities, known.labels, classes);
       const { partition } = input;
       return {
@@ -55,21 +56,4 @@ export async function compareModelsJob(
     for (const model of models) model.dispose();
     db.close();
   }
-}
-
-/** Probabilities [N, K of the model] in the columns of `classes`; 0 where the model knows no such class. */
-function spread(
-  model: TrainedModel,
-  flows: Parameters<TrainedModel['predict']>[0],
-  classes: readonly string[],
-): Float32Array {
-  const own = model.predict(flows);
-  const columns = model.classes.map((name) => classes.indexOf(name));
-  const spreadOut = new Float32Array(flows.n * classes.length);
-  for (let i = 0; i < flows.n; i++) {
-    columns.forEach((column, k) => {
-      spreadOut[i * classes.length + column] = own[i * model.classes.length + k] ?? 0;
-    });
-  }
-  return spreadOut;
 }

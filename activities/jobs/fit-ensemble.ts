@@ -7,9 +7,12 @@ import { FeatureDb } from '../../feature-store/duckdb.js';
 import { readPart } from '../../feature-store/read-flows.js';
 import { TRANSFORMER_FILE } from '../../feature-store/transformer-store.js';
 import { EnsembleModel } from '../../models/ensemble/model.js';
-import { fitEnsembleWeights } from '../../models/ensemble/weights.js';
+import { combineProbabilities, fitCombination } from '../../models/ensemble/combination.js';
+import type { Interval } from '../../models/evaluation/bootstrap.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
+import { plotReliability } from '../../models/evaluation/reliability-plot.js';
+import { fitRejectRule } from '../../models/open-world/reject-rule.js';
 import type { JobContext } from './index.js';
 import { withLabels } from './label-flows.js';
 import { openModel, openTransformer, type LocalModel } from './open-model.js';
@@ -50,12 +53,21 @@ export async function fitEnsembleJob(
 
   const models = await Promise.all(members.map((member) => openModel(member, setupDir)));
   const classes = models[0]?.classes ?? [];
-  const { flows, labels } = withLabels(set, target, classes);
+  const { flows, labels, rows } = withLabels(set, target, classes);
+  const timeFirstMs = Float64Array.from(rows, (row) => set.timeFirstMs[row] ?? 0);
   const probabilities = models.map((model, m) => {
     progress(`${members[m]?.name} on ${flows.n} validation rows`);
     return model.predict(flows);
   });
-  const { weights } = fitEnsembleWeights(probabilities, labels, classes.length);
+  const answers = { members: probabilities, labels, timeFirstMs, classCount: classes.length };
+  const fitted = fitCombination(answers, preset.seed);
+  const { weights, stacking, temperature, gain, stackingGain } = fitted;
+  const together = combineProbabilities(probabilities, fitted, classes.length);
+  const uncalibrated = combineProbabilities(
+    probabilities,
+    { ...fitted, temperature: 1 },
+    classes.length,
+  );
   const ensemble = new EnsembleModel(
     models.map((model, m) => ({
       name: members[m]!.name, // models and members are parallel
@@ -63,10 +75,13 @@ export async function fitEnsembleJob(
       weight: weights[m] ?? 0,
       model,
     })),
-    { preset: preset.name, seed: preset.seed },
+    {
+      ...{ preset: preset.name, seed: preset.seed, temperature, stacking },
+      reject: fitRejectRule(together, classes),
+    },
   );
   try {
-    const scores = evaluate(ensemble.predict(flows), labels, classes);
+    const scores = evaluate(together, labels, classes);
     const folder = join(stagingDir, STAGED.model);
     await ensemble.save(folder);
     if (transformer !== null)
@@ -74,6 +89,13 @@ export async function fitEnsembleJob(
     const title = `${name}, validation ${split.validate.at(-1) ?? ''}`;
     await writePlots(join(stagingDir, STAGED.plots), {
       'confusion-validation.svg': await plotConfusion(scores, title),
+      'reliability-validation.svg': await plotReliability(
+        [
+          { name: 'temperature 1', bins: evaluate(uncalibrated, labels, classes).reliability },
+          { name: `temperature ${temperature.toFixed(2)}`, bins: scores.reliability },
+        ],
+        title,
+      ),
     });
     const alone = members.map(
       (member, m) =>
@@ -93,11 +115,19 @@ export async function fitEnsembleJob(
         'validate.weightedF1': scores.weightedF1,
         'validate.logloss': scores.logloss,
         'validate.ece': scores.ece,
+        ...intervalMetrics('validate.gain.macroF1', gain.macroF1),
+        ...intervalMetrics('validate.stackingGain.macroF1', stackingGain.macroF1),
+        stacked: stacking === undefined ? 0 : 1,
+        temperature,
       },
     };
   } finally {
     ensemble.dispose();
   }
+}
+
+function intervalMetrics(name: string, { value, lower, upper }: Interval): Record<string, number> {
+  return { [name]: value, [`${name}.lower`]: lower, [`${name}.upper`]: upper };
 }
 
 function requireOneTransformer(members: readonly LocalModel[]): void {

@@ -8,6 +8,7 @@ import { PREDICTIONS } from '../../feature-store/engine-tables.js';
 import { readFlowSet } from '../../feature-store/read-flows.js';
 import { parseIsoWeek } from '../../feature-store/tables.js';
 import { evaluate } from '../../models/evaluation/classification.js';
+import { answerFlows } from '../../models/answer-flows.js';
 import type { JobContext } from './index.js';
 import { withLabels } from './label-flows.js';
 import { openModel, openTransformer, type LocalModel } from './open-model.js';
@@ -31,27 +32,24 @@ export async function predictFlowsJob(
   try {
     const source = { db, tablesRoot: layout.tables, version, transformer };
     const set = await readFlowSet(source, wholeWeeks([week]));
-    const probabilities = model.predict(set); // [N, K]
+    const { probabilities, predicted, probability, rejected } = answerFlows(model, set);
     const K = model.classes.length;
     const { isoYear, isoWeek } = parseIsoWeek(week)!; // checked at the border of the task
-    const rows = Array.from({ length: set.n }, (_, i) => {
-      const row = probabilities.subarray(i * K, (i + 1) * K);
-      const best = row.indexOf(Math.max(...row));
-      return {
-        iso_year: isoYear,
-        iso_week: isoWeek,
-        source_sha: set.sourceSha[i] ?? '',
-        source_row: set.sourceRow[i] ?? 0,
-        time_first: new Date(set.timeFirstMs[i] ?? 0),
-        model: local.name,
-        model_version: local.version,
-        features_version: version,
-        app: set.app[i] ?? '',
-        predicted: model.classes[best] ?? '',
-        probability: row[best] ?? 0,
-        transformer: local.transformer,
-      };
-    });
+    const rows = Array.from({ length: set.n }, (_, i) => ({
+      iso_year: isoYear,
+      iso_week: isoWeek,
+      source_sha: set.sourceSha[i] ?? '',
+      source_row: set.sourceRow[i] ?? 0,
+      time_first: new Date(set.timeFirstMs[i] ?? 0),
+      model: local.name,
+      model_version: local.version,
+      features_version: version,
+      app: set.app[i] ?? '',
+      predicted: model.classes[predicted[i] ?? 0] ?? '',
+      probability: probability[i] ?? 0,
+      transformer: local.transformer,
+      rejected: rejected === undefined ? null : rejected[i] === 1,
+    }));
     const tags = { model: local.name, model_version: local.version };
     const staged = await stageRows({ db, schema: PREDICTIONS, rows, stagingDir, tags });
     const { rows: known, labels, rowsUnseenClass } = withLabels(set, 'APP', model.classes);

@@ -5,7 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { installation } from '../../activities/installation.js';
 import { classifyFile, type ClassifiedFile } from '../../activities/jobs/classify-file.js';
-import { fetchModel, requireModel } from '../../activities/model-store.js';
+import { fetchModel, requireVersion } from '../../activities/model-store.js';
 import { describeFault, errorOf, PipelineError } from '../../contracts/errors.js';
 import { readMapping } from '../../feature-store/sources/flow-mapping.js';
 import { listSources, type SourceFile } from '../../feature-store/sources/list-sources.js';
@@ -56,7 +56,7 @@ export function classifyCommand(): Command {
       const layout = currentHome();
       const port = await serverPort(layout, 'mlflow', 'http');
       const mlflow = new MlflowClient({ baseUrl: `http://127.0.0.1:${port}` });
-      const version = await requireModel(mlflow, options.model);
+      const version = await requireVersion(mlflow, options.model);
       const model = await fetchModel(mlflow, layout, version.name, version.version);
       await mkdir(layout.staging, { recursive: true });
       const scratchDir = await mkdtemp(join(layout.staging, 'classify-'));
@@ -110,11 +110,9 @@ async function sourceOf(file: string, mapping: FlowMapping | undefined): Promise
   });
 }
 
-function classifiedText(
-  out: string,
-  model: string,
-  { rowsRead, rowsClassified, rowsRejected, faults, labels, score, seconds }: ClassifiedFile,
-): string {
+function classifiedText(out: string, model: string, said: ClassifiedFile): string {
+  const { rowsRead, rowsClassified, rowsUnknown, rowsRejected, faults } = said;
+  const { labels, score, seconds } = said;
   const total = Object.values(seconds).reduce((sum, stage) => sum + stage, 0);
   const stages = Object.entries(seconds).map(([stage, spent]) => `${stage} ${spent.toFixed(1)} s`);
   const shown = labels.slice(0, SHOWN_LABELS);
@@ -134,6 +132,9 @@ function classifiedText(
       : [
           `of ${score.rows} flows with a label that the model knows: accuracy ${score.accuracy.toFixed(3)}, macro-F1 ${score.macroF1.toFixed(3)}`,
         ]),
+    ...(rowsUnknown === null
+      ? []
+      : [`${rowsUnknown} flows (${share(rowsUnknown)}) of services that the model does not know`]),
     `${rowsRead} rows read, ${rowsClassified} labelled by ${model}, ${rowsRejected} rejected; ${Math.round(rowsClassified / total)} flows/s (${stages.join(', ')})`,
     out,
   ].join('\n');

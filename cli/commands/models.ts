@@ -1,10 +1,22 @@
-/** `sentinel models`: what is registered, and how each version scored. */
+/** `sentinel models`: what is registered, how versions scored and compare, and what they do not know. */
+import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { compareVersions, type RegistryContext } from '../../activities/compare-versions.js';
+import { reportEmerging } from '../../activities/emerging-services.js';
+import { installation } from '../../activities/installation.js';
 import { allVersions } from '../../activities/model-store.js';
 import { MlflowClient } from '../../models/registry/mlflow-client.js';
+import { comparisonHtml, comparisonText } from '../comparison-page.js';
+import { emergingHtml, emergingText } from '../emerging-page.js';
 import { currentHome, serverPort } from '../home.js';
-import { printJson, table } from '../output.js';
+import { weeksBetween } from '../option-values.js';
+import { printJson, say, table } from '../output.js';
 import { modelRows, MODEL_HEAD } from '../results-page.js';
+
+interface PageOptions {
+  readonly out?: string;
+  readonly json: boolean;
+}
 
 /** The `models` command and its subcommands. */
 export function modelsCommand(): Command {
@@ -14,11 +26,43 @@ export function modelsCommand(): Command {
     .description('every version with its alias and its scores')
     .option('--json', 'as JSON', false)
     .action(async ({ json }: { json: boolean }) => {
-      const port = await serverPort(currentHome(), 'mlflow', 'http');
-      const mlflow = new MlflowClient({ baseUrl: `http://127.0.0.1:${port}` });
-      const models = await allVersions(mlflow);
+      const models = await allVersions((await registry()).mlflow);
       if (json) printJson(models);
       else process.stdout.write(`${table(MODEL_HEAD, modelRows(models))}\n`);
     });
+  command
+    .command('compare')
+    .description('two versions on the weeks behind the training weeks of both')
+    .argument('<a>', 'NAME, NAME/VERSION or NAME@ALIAS')
+    .argument('<b>', 'the same; differences are b less a')
+    .option('--out <file>', 'write it as one HTML page as well')
+    .option('--json', 'as JSON', false)
+    .action(async (a: string, b: string, { out, json }: PageOptions) => {
+      const comparison = await compareVersions(await registry(), [a, b]);
+      if (out !== undefined) await writeFile(out, await comparisonHtml(comparison));
+      if (json) printJson(comparison);
+      else process.stdout.write(`${comparisonText(comparison)}\n`);
+    });
+  command
+    .command('emerging')
+    .description('candidates for new services among the flows that a version rejects')
+    .argument('<model>', 'an ensemble: NAME, NAME/VERSION or NAME@ALIAS')
+    .requiredOption('--weeks <from..to>', 'ISO weeks, such as 2022-W22..2022-W25')
+    .option('--out <file>', 'write it as one HTML page as well')
+    .option('--json', 'as JSON', false)
+    .action(async (id: string, { weeks, out, json }: PageOptions & { weeks: string }) => {
+      const report = await reportEmerging(await registry(), id, weeksBetween('--weeks', weeks));
+      if (out !== undefined) await writeFile(out, emergingHtml(report));
+      if (json) printJson(report);
+      else process.stdout.write(`${emergingText(report)}\n`);
+    });
   return command;
+}
+
+async function registry(): Promise<RegistryContext> {
+  const layout = currentHome();
+  const { setupDir } = installation;
+  const port = await serverPort(layout, 'mlflow', 'http');
+  const mlflow = new MlflowClient({ baseUrl: `http://127.0.0.1:${port}` });
+  return { layout, setupDir, mlflow, progress: say };
 }

@@ -2,7 +2,9 @@
 import { PipelineError } from '../../contracts/errors.js';
 import { writeModelFolder, type ManifestOf } from '../model-folder.js';
 import type { FlowSet, TrainedModel } from '../model.js';
-import { averageProbabilities } from './weights.js';
+import type { RejectRule } from '../open-world/reject-rule.js';
+import { combineProbabilities } from './combination.js';
+import type { Stacking } from './stacking.js';
 
 /** A member: which model version it is, and how much it counts. */
 export interface EnsembleMember {
@@ -16,37 +18,52 @@ export interface EnsembleMember {
 /** Finds a member by its name and exact version; the ensemble will dispose it. */
 export type MemberResolver = (name: string, version: string) => Promise<TrainedModel>;
 
-/** Where an ensemble comes from. */
-export interface EnsembleOrigin {
+/** What an ensemble is beside its members. */
+export interface EnsembleSettings {
   readonly preset: string;
   readonly seed: number;
+  /** Of what the members say together, > 0. @default 1 */
+  readonly temperature?: number;
+  /** Combines the members in place of their weights. @default the weighted mean */
+  readonly stacking?: Stacking | undefined;
+  /** @default it always answers */
+  readonly reject?: RejectRule | undefined;
 }
 
-/** The weighted mean of its members' probabilities. Takes over the members: they end with it. */
+/** Its members' probabilities as one, at a temperature. Takes over the members: they end with it. */
 export class EnsembleModel implements TrainedModel {
   readonly kind = 'ensemble';
   readonly classes: readonly string[];
   readonly featureNames: readonly string[];
   readonly members: readonly EnsembleMember[];
-  readonly #origin: EnsembleOrigin;
+  readonly temperature: number;
+  readonly reject: RejectRule | undefined;
+  readonly #stacking: Stacking | undefined;
+  readonly #origin: Pick<EnsembleSettings, 'preset' | 'seed'>;
 
   /** @throws PipelineError ENSEMBLE_MEMBERS when classes, features or weights do not fit together */
-  constructor(members: readonly EnsembleMember[], origin: EnsembleOrigin) {
+  constructor(members: readonly EnsembleMember[], settings: EnsembleSettings) {
     const first = members[0];
     if (first === undefined) throw misfit('no members', 'at least one');
     this.classes = first.model.classes;
     this.featureNames =
       members.find(({ model }) => model.featureNames.length > 0)?.model.featureNames ?? [];
     this.members = members;
-    this.#origin = origin;
+    this.temperature = settings.temperature ?? 1;
+    this.reject = settings.reject;
+    this.#stacking = settings.stacking;
+    this.#origin = { preset: settings.preset, seed: settings.seed };
     this.#requireFit();
   }
 
   predict(flows: FlowSet): Float32Array {
-    const counted = this.members.filter(({ weight }) => weight > 0);
-    return averageProbabilities(
+    const stacking = this.#stacking;
+    const counted = stacking ? this.members : this.members.filter(({ weight }) => weight > 0);
+    const weights = counted.map(({ weight }) => weight);
+    return combineProbabilities(
       counted.map(({ model }) => model.predict(flows)),
-      counted.map(({ weight }) => weight),
+      { weights, stacking, temperature: this.temperature },
+      this.classes.length,
     );
   }
 
@@ -61,6 +78,12 @@ export class EnsembleModel implements TrainedModel {
       libraries: {},
       settings: {},
       members: this.members.map(({ name, version, weight }) => ({ name, version, weight })),
+      temperature: this.temperature,
+      reject: this.reject,
+      stacking: this.#stacking && {
+        weights: this.#stacking.weights.map((row) => [...row]),
+        biases: [...this.#stacking.biases],
+      },
     };
     await writeModelFolder(dir, manifest, []);
   }
@@ -98,7 +121,7 @@ export async function loadEnsemble(
     for (const member of manifest.members) {
       members.push({ ...member, model: await resolveMember(member.name, member.version) });
     }
-    return new EnsembleModel(members, { preset: manifest.preset, seed: manifest.seed });
+    return new EnsembleModel(members, manifest);
   } catch (error) {
     for (const { model } of members) model.dispose();
     throw error;

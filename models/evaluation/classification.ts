@@ -3,6 +3,7 @@
  * expected calibration error. N flows, K classes.
  */
 import { PipelineError } from '../../contracts/errors.js';
+import { calibrationError, reliabilityBins, type ReliabilityBin } from './reliability.js';
 
 /** Scores of one class; a ratio whose denominator is 0 is 0 (`zero_division=0`). */
 export interface ClassScore {
@@ -34,13 +35,12 @@ export interface Evaluation extends ConfusionScores {
   readonly logloss: number;
   /** Expected calibration error, 15 bins of equal width. */
   readonly ece: number;
+  /** What `ece` is made of. */
+  readonly reliability: readonly ReliabilityBin[];
   readonly classes: readonly string[];
   /** [K, K] row-major: row = true class, column = predicted class. */
   readonly confusion: Uint32Array;
 }
-
-/** Bins of the calibration error: Guo et al. 2017, "On Calibration of Modern Neural Networks". */
-const CALIBRATION_BINS = 15;
 
 /** Spacing of float32 at 1, the clip of scikit-learn's `log_loss` on float32 probabilities. */
 const FLOAT32_EPSILON = 2 ** -23;
@@ -58,12 +58,18 @@ export function evaluate(
   classes: readonly string[],
 ): Evaluation {
   requireProbabilities(probabilities, labels, classes);
-  const predicted = predictedClasses(probabilities, classes.length);
-  const confusion = confusionMatrix(labels, predicted, classes.length);
+  const K = classes.length;
+  const predicted = predictedClasses(probabilities, K);
+  const confusion = confusionMatrix(labels, predicted, K);
+  const reliability = reliabilityBins(
+    Float64Array.from(predicted, (k, i) => probabilities[i * K + k] ?? 0),
+    predicted.map((k, i) => (k === labels[i] ? 1 : 0)),
+  );
   return {
     ...scoreConfusion(confusion, classes),
     logloss: logLoss(probabilities, labels),
-    ece: calibrationError(probabilities, labels, predicted),
+    ece: calibrationError(reliability),
+    reliability,
     classes,
     confusion,
   };
@@ -162,28 +168,6 @@ function logLoss(probabilities: Float32Array, labels: Int32Array): number {
     sum -= Math.log(Math.min(1 - FLOAT32_EPSILON, Math.max(FLOAT32_EPSILON, p)));
   });
   return ratio(sum, labels.length);
-}
-
-/** sum over bins (lo, hi] of |accuracy - confidence| n_b / N. */
-function calibrationError(
-  probabilities: Float32Array,
-  labels: Int32Array,
-  predicted: Int32Array,
-): number {
-  const K = probabilities.length / labels.length;
-  const gaps = new Float64Array(CALIBRATION_BINS);
-  predicted.forEach((label, i) => {
-    const confidence = probabilities[i * K + label] ?? 0;
-    const bin = Math.min(
-      CALIBRATION_BINS - 1,
-      Math.max(0, Math.ceil(confidence * CALIBRATION_BINS) - 1),
-    );
-    gaps[bin] = (gaps[bin] ?? 0) + confidence - (label === labels[i] ? 1 : 0);
-  });
-  return ratio(
-    gaps.reduce((sum, gap) => sum + Math.abs(gap), 0),
-    labels.length,
-  );
 }
 
 function ratio(numerator: number, denominator: number): number {

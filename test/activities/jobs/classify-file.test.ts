@@ -10,7 +10,7 @@ import { predictFlowsJob } from '../../../activities/jobs/predict-flows.js';
 import { listSources } from '../../../feature-store/sources/list-sources.js';
 import { RAW_COLUMNS } from '../../../feature-store/sources/flow-columns.js';
 import { aHome, flowCsv, type StoreHome } from '../../feature-store/store-builders.js';
-import { aTrainedModel, contextOf, flowsOfWeek, fourWeeks } from './four-weeks.js';
+import { aTrainedModel, anEnsemble, contextOf, flowsOfWeek, fourWeeks } from './four-weeks.js';
 
 const MONDAY = '06-27';
 const UNLABELLED = RAW_COLUMNS.map(({ name }) => name).filter(
@@ -21,7 +21,7 @@ async function aModelAndFile(home: StoreHome, csv: string) {
   const split = await fourWeeks(home);
   const model = await aTrainedModel(home, split);
   const file = await home.file('new.csv', csv);
-  return { split, model, file };
+  return { model, file };
 }
 
 async function classify(
@@ -43,19 +43,25 @@ async function classify(
 test('a file is labelled as the weekly run labels the same flows', async () => {
   const home = await aHome();
   const csv = flowCsv(flowsOfWeek(MONDAY, 3));
-  const { split, model, file } = await aModelAndFile(home, csv);
+  const split = await fourWeeks(home);
+  const model = await anEnsemble(home, split);
+  const file = await home.file('new.csv', csv);
   const weekly = await predictFlowsJob(
     { model, version: split.features.version, week: '2022-W26' },
     await contextOf(home),
   );
   const files = weekly.staged.map((one) => `'${one.file}'`).join(', ');
   const expected = await home.db.rows(
-    `SELECT predicted, probability FROM read_parquet([${files}]) ORDER BY source_row`,
+    `SELECT predicted, probability, rejected FROM read_parquet([${files}]) ORDER BY source_row`,
   );
   const said = await classify(home, file, { model });
-  const rows = await home.db.rows(`SELECT predicted, probability FROM '${said.out}'`);
+  const rows = await home.db.rows(
+    `SELECT predicted, probability::FLOAT AS probability, rejected FROM '${said.out}'`,
+  );
   expect(rows).toEqual(expected);
   expect(said).toMatchObject({ rowsRead: 61, rowsClassified: 61, rowsRejected: 0, faults: [] });
+  expect(said.rowsUnknown).toBe(rows.filter(({ rejected }) => rejected).length);
+  expect(said.rowsUnknown).toBeGreaterThan(0);
   expect(said.score).toMatchObject({ rows: 61, accuracy: weekly.score?.accuracy });
   expect(said.labels.reduce((sum, { rows: n }) => sum + n, 0)).toBe(61);
 });
@@ -108,7 +114,7 @@ test('a row that does not parse is told, and with too many of them nothing is wr
   const lines = (await readFile(out, 'utf8')).trimEnd().split('\n');
   expect(lines).toHaveLength(61);
   expect(lines[0]).toMatch(
-    /^source_row,id,time_first,.*,predicted,probability,model,model_version$/,
+    /^source_row,id,time_first,.*,predicted,probability,rejected,model,model_version$/,
   );
   await expect(classify(home, file, { model, out })).rejects.toMatchObject({
     code: 'OUTPUT_EXISTS',

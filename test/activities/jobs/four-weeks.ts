@@ -1,6 +1,7 @@
 /** Four weeks of two applications that differ in size, and a model trained on the first. */
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fitEnsembleJob } from '../../../activities/jobs/fit-ensemble.js';
 import type { JobContext } from '../../../activities/jobs/index.js';
 import type { LocalModel } from '../../../activities/jobs/open-model.js';
 import { trainModelJob } from '../../../activities/jobs/train-model.js';
@@ -66,4 +67,19 @@ export async function aTrainedModel(home: StoreHome, split: Split): Promise<Loca
   const { transformer } = await trainModelJob({ model, split, preset }, context);
   const folder = path.join(context.stagingDir, 'model');
   return { name: model.name, version: '1', folder, transformer, members: [] };
+}
+
+/** An ensemble of that model which rejects whatever it takes for `app-1`. */
+export async function anEnsemble(home: StoreHome, split: Split): Promise<LocalModel> {
+  const model = await aTrainedModel(home, split);
+  const members = [model, { ...model, name: 'again' }];
+  const context = await contextOf(home);
+  const name = 'app-ensemble';
+  await fitEnsembleJob({ name, target: 'APP', members, split, preset }, context);
+  const folder = path.join(context.stagingDir, 'model');
+  const file = path.join(folder, 'model.json');
+  const manifest = JSON.parse(await readFile(file, 'utf8')) as object; // written above
+  const reject = { score: 'maxProbability', threshold: 0, perClass: { 'app-1': 1.1 } };
+  await writeFile(file, JSON.stringify({ ...manifest, reject }));
+  return { name, version: '1', folder, transformer: model.transformer, members };
 }

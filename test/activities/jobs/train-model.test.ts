@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { evaluateModelJob } from '../../../activities/jobs/evaluate-model.js';
@@ -9,7 +9,7 @@ import { predictFlowsJob } from '../../../activities/jobs/predict-flows.js';
 import { wholeWeeks } from '../../../domain/lifecycle/split-weeks.js';
 import { readTransformer, transformerHash } from '../../../feature-store/transformer-store.js';
 import { aHome } from '../../feature-store/store-builders.js';
-import { aTrainedModel, contextOf, fourWeeks, preset } from './four-weeks.js';
+import { aTrainedModel, anEnsemble, contextOf, fourWeeks, preset } from './four-weeks.js';
 
 const fileOf = ({ folder }: LocalModel) => path.join(folder, 'transformer.json');
 
@@ -92,4 +92,31 @@ test('members of an ensemble have one transformer', async () => {
   await expect(fitEnsembleJob({ ...request, members: mixed }, context)).rejects.toMatchObject({
     code: 'ENSEMBLE_MEMBERS',
   });
+});
+
+test('an ensemble tells its gain over the best member, and which flows it does not know', async () => {
+  const home = await aHome();
+  const split = await fourWeeks(home);
+  const model = await aTrainedModel(home, split);
+  const context = await contextOf(home);
+  const members = [model, { ...model, name: 'again' }];
+  const request = { name: 'app-ensemble', target: 'APP', members, split, preset } as const;
+  const { metrics } = await fitEnsembleJob(request, context);
+  expect(metrics).toMatchObject({
+    ...{ 'validate.gain.macroF1': 0, 'validate.gain.macroF1.upper': 0, stacked: 0 },
+    temperature: expect.any(Number) as number,
+  });
+  const folder = path.join(context.stagingDir, 'model');
+  const manifest = JSON.parse(await readFile(path.join(folder, 'model.json'), 'utf8')) as object;
+  expect(manifest).toMatchObject({ temperature: metrics['temperature'] });
+  const { staged } = await predictFlowsJob(
+    { model: await anEnsemble(home, split), version: split.features.version, week: '2022-W26' },
+    await contextOf(home),
+  );
+  const files = staged.map(({ file }) => `'${file}'`).join(', ');
+  const sql = `SELECT DISTINCT predicted, rejected FROM read_parquet([${files}]) ORDER BY ALL`;
+  expect(await home.db.rows(sql)).toEqual([
+    { predicted: 'app-0', rejected: false },
+    { predicted: 'app-1', rejected: true },
+  ]);
 });

@@ -4,6 +4,8 @@ import { evaluate } from '../../../models/evaluation/classification.js';
 import { plotConfusion } from '../../../models/evaluation/confusion-plot.js';
 import { plotImportance } from '../../../models/evaluation/importance-plot.js';
 import { plotLearningCurve } from '../../../models/evaluation/learning-curve-plot.js';
+import { plotReliability } from '../../../models/evaluation/reliability-plot.js';
+import { plotWeeks } from '../../../models/evaluation/weeks-plot.js';
 import { seededRandom } from '../../../contracts/seeded-random.js';
 import { syntheticClasses } from '../synthetic-flows.js';
 
@@ -44,6 +46,29 @@ test('importance shows the 25 highest gains, highest first', async () => {
   const svg = keep('importance', await plotImportance(gains, 'app-xgboost 1'));
   const shown = [...svg.matchAll(/>ppi_direction_(\d+)</g)].map((match) => Number(match[1]));
   expect(shown).toEqual(Array.from({ length: 25 }, (_, i) => 39 - i));
+});
+
+test('reliability has a point for each bin with flows', async () => {
+  const { reliability } = evaluationOf(6);
+  const lines = [
+    { name: 'before', bins: reliability },
+    { name: 'after', bins: reliability },
+  ];
+  const svg = keep('reliability', await plotReliability(lines, 'app-ensemble 1'));
+  const filled = reliability.filter(({ rows }) => rows > 0).length;
+  expect(svg.match(/fill-opacity="0.6"/g)).toHaveLength(2 * filled);
+  expect(svg).toContain('>after<');
+});
+
+test('weeks have a line for each model and a bar for each interval', async () => {
+  const values = [0.8, 0.7, 0.75].map((value) => ({
+    ...{ value, lower: value - 0.02, upper: value + 0.03 },
+  }));
+  const weeks = ['2022-W25', '2022-W26', '2022-W27'];
+  const lines = ['app-cnn/1', 'app-cnn/2'].map((name) => ({ name, values }));
+  const svg = keep('weeks', await plotWeeks(weeks, lines, 'macro-F1'));
+  for (const name of [...weeks, 'app-cnn/1', 'app-cnn/2']) expect(svg).toContain(`>${name}<`);
+  expect(svg.match(/stroke-opacity="0.5"/g)).toHaveLength(6);
 });
 
 test('a learning curve has a line per series and says which state was kept', async () => {
