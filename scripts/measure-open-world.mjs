@@ -57,8 +57,8 @@ for (const seed of values.seeds.split(',').map(Number)) {
     await rm(folder, { recursive: true });
   }
 }
-console.table(rejected);
-console.table(found);
+if (rejected.length > 0) console.table(rejected);
+if (found.length > 0) console.table(found);
 
 /** Rejected shares of known, near and far flows of the week after validation, by each score. */
 async function rejections(world, seed) {

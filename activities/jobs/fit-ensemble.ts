@@ -1,4 +1,4 @@
-/** Finds the weights of an ensemble on the validation rows. */
+/** Fits an ensemble on the validation rows. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError } from '../../contracts/errors.js';
@@ -29,7 +29,7 @@ export interface FittedEnsemble {
 }
 
 /**
- * Weights that score best on the split's validation rows.
+ * Weights or stacking, temperature and thresholds from the validation rows of the split.
  *
  * @throws PipelineError ENSEMBLE_MEMBERS when the members' transformers differ
  */

@@ -66,8 +66,9 @@ const contenders: Contender[] = [
       const libraryPath = xgboostLibrary();
       const { model } = await trainXgboost({ ...request, seed, libraryPath, settings });
       return new EnsembleModel([{ name: 'app-xgboost', version: '7', weight: 1, model }], {
-        preset: 'test',
-        seed,
+        ...{ preset: 'test', seed, temperature: 1.3 },
+        stacking: { weights: [[1, 0.9, 1.1, 1, 1]], biases: [0, 0.1, 0, -0.1, 0] },
+        reject: { score: 'margin', threshold: 0.1, perClass: { [classes[0] ?? '']: 0.2 } },
       });
     },
   },

@@ -1,8 +1,9 @@
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadModel } from '../../models/load-model.js';
+import { readManifest } from '../../models/model-folder.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import { findXgboostLibrary, loadXgboost } from '../../models/xgboost/bindings.js';
 import { xgboostLibrary } from './setup.js';
@@ -23,6 +24,21 @@ test('a folder without a description is no model', async () => {
 test('a description of another format names what is wrong with it', async () => {
   await writeFile(join(folder, 'model.json'), '{"kind":"xgboost","format":2}');
   await expect(load(folder)).rejects.toThrow(/^MODEL_FILE .*format/);
+});
+
+test('an ensemble from before temperatures has 1, and always answers', async () => {
+  const dir = join(folder, 'old-ensemble');
+  await mkdir(dir);
+  const members = [{ name: 'app-cnn', version: '1', weight: 1 }];
+  const description = {
+    ...{ format: 1, kind: 'ensemble', classes: ['a', 'b'], featureNames: [], preset: 'test' },
+    ...{ seed: 1, libraries: {}, settings: {}, scaling: null, members },
+  };
+  await writeFile(join(dir, 'model.json'), JSON.stringify(description));
+  const manifest = await readManifest(dir);
+  expect(manifest).toMatchObject({ temperature: 1 });
+  expect(manifest).not.toHaveProperty('reject');
+  expect(manifest).not.toHaveProperty('stacking');
 });
 
 test('weights cut short name the tensor that lacks them', async () => {

@@ -26,7 +26,7 @@ const CNN_DEFAULTS: CnnSettings = {
   batchSize: 128,
   learningRate: 0.005,
   patienceEpochs: 4,
-  classWeightCap: 20,
+  classWeightCap: 0,
   dropout: 0.1,
   orderUnits: 64,
   statsUnits: 64,
