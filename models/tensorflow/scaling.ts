@@ -1,4 +1,5 @@
 /** How a neural network's inputs are scaled. Padding stays 0, so a mask can find it. */
+import { PipelineError } from '../../contracts/errors.js';
 import type { NetworkScaling } from '../model-folder.js';
 import { PPI_CHANNELS, PPI_PACKETS, PPI_WIDTH, type FlowSet } from '../model.js';
 
@@ -52,7 +53,11 @@ export function fitScaling(flows: FlowSet, withTabular: boolean): NetworkScaling
   };
 }
 
-/** Applies a scaling; a missing tabular value becomes the training mean (0). */
+/**
+ * Applies a scaling; a missing tabular value becomes the training mean (0).
+ *
+ * @throws PipelineError MODEL_MASK_GAP for an empty packet among those present
+ */
 export function scaleFlows(flows: FlowSet, scaling: NetworkScaling): ScaledFlows {
   const { n } = flows;
   const ppi = new Float32Array(n * PPI_WIDTH);
@@ -61,6 +66,8 @@ export function scaleFlows(flows: FlowSet, scaling: NetworkScaling): ScaledFlows
     const length = Math.min(PPI_PACKETS, flows.lengths[i] ?? 0);
     for (let t = 0; t < length; t++) {
       const at = i * PPI_WIDTH + t * PPI_CHANNELS;
+      // a first packet has no time before it, but a direction: only a gap is 0 in all channels
+      if (!flows.ppi[at] && !flows.ppi[at + 1] && !flows.ppi[at + 2]) throw maskGap(i, t, length);
       ppi[at] = (flows.ppi[at] ?? 0) / scaling.ppi.sizeDivisor;
       ppi[at + 1] = flows.ppi[at + 1] ?? 0;
       ppi[at + 2] = Math.log1p(Math.max(0, flows.ppi[at + 2] ?? 0));
@@ -69,6 +76,18 @@ export function scaleFlows(flows: FlowSet, scaling: NetworkScaling): ScaledFlows
   }
   const features = scaling.tabular.means.length;
   return { n, ppi, mask, tabular: scaleTabular(flows, scaling), features };
+}
+
+/** Keras's Masking skips such a step, a suffix mask does not: rather than differ silently, neither. */
+function maskGap(flow: number, packet: number, length: number): PipelineError {
+  return new PipelineError({
+    code: 'MODEL_MASK_GAP',
+    row: flow + 1,
+    column: 'ppi',
+    found: `packet ${packet + 1} of ${length} is empty: size, direction and time are 0`,
+    expected: 'empty packets after the last one only',
+    fix: 'leave out packets without payload when PPI is exported, as ipfixprobe does',
+  });
 }
 
 function scaleTabular(flows: FlowSet, scaling: NetworkScaling): Float32Array {

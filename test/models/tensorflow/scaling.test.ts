@@ -17,6 +17,17 @@ test('packets are scaled and padding stays 0, also where a packet has IPT 0', ()
   expect([...scaled.mask.subarray(0, 4)]).toEqual([1, 1, 0, 0]);
 });
 
+test('an empty packet before the last one is refused, a first packet without time is none', () => {
+  const ppi = new Float32Array(180);
+  ppi.set([517, 1, 0, 1448, -1, 20, 0, 0, 0, 60, 1, 3], 90);
+  const lengths = Uint8Array.of(0, 4);
+  const flows = { n: 2, ppi, lengths, tabular: new Float32Array(), featureNames: [] };
+  const scaling = fitScaling(flows, false);
+  expect(() => scaleFlows(flows, scaling)).toThrow(/^MODEL_MASK_GAP .*packet 3 of 4 is empty/);
+  ppi.set([0, 1, 0], 96);
+  expect(() => scaleFlows(flows, scaling)).not.toThrow();
+});
+
 test('features are standardised on the training flows; a missing one becomes their mean', () => {
   const tabular = Float32Array.of(0, 5, Math.E - 1, 5, NaN, 5, 1e30, 5);
   const featureNames = ['bytes', 'constant'];
