@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PipelineError } from '../contracts/errors.js';
+import { NETWORK_KINDS } from './model.js';
 
 /** Name of the description in a model folder. */
 export const MANIFEST_FILE = 'model.json';
@@ -48,8 +49,7 @@ const weights = z.object({
 
 const manifest = z.discriminatedUnion('kind', [
   z.object({ ...common, kind: z.literal('xgboost'), scaling: z.null(), booster: z.string() }),
-  z.object({ ...common, kind: z.literal('lstm'), scaling, weights }),
-  z.object({ ...common, kind: z.literal('cnn'), scaling, weights }),
+  z.object({ ...common, kind: z.enum(NETWORK_KINDS), scaling, weights }),
   z.object({
     ...common,
     kind: z.literal('ensemble'),

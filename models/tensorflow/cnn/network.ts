@@ -1,16 +1,17 @@
 /** A 1D convolutional network over packets, joined by the flow's statistics. B rows, K classes. */
 import type { Rank, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node';
-import { PPI_CHANNELS, PPI_PACKETS } from '../../model.js';
 import type { SeededRandom } from '../../../contracts/seeded-random.js';
+import { PPI_CHANNELS, PPI_PACKETS } from '../../model.js';
+import type { OnnxGraph, OnnxValue } from '../../onnx/graph.js';
+import type { OnnxBatch } from '../../onnx/inputs.js';
 import {
-  conv1d,
-  dense,
-  dropUnits,
-  glorotUniform,
-  maskedAveragePool,
-  maskedMaxPool,
-  zeros,
-} from '../layers.js';
+  averagePoolNode,
+  convolutionNode,
+  denseNode,
+  maxPoolNode,
+  type Weights,
+} from '../../onnx/layers.js';
+import { averagePool, conv1d, dense, dropUnits, glorotUniform, maxPool, zeros } from '../layers.js';
 import type { Batch, Network } from '../network.js';
 import type { Tensorflow } from '../runtime.js';
 
@@ -73,8 +74,8 @@ export function createCnn(tf: Tensorflow, shape: CnnShape, random: SeededRandom)
       }
       const flat = tf.reshape<Rank.R2>(x, [-1, PPI_PACKETS * channels]); // [B, 2880]
       const parts = [
-        maskedMaxPool(tf, x, mask), // [B, 96]
-        maskedAveragePool(tf, x, mask), // [B, 96]
+        maxPool(tf, x), // [B, 96]
+        averagePool(tf, x, mask), // [B, 96]
         tf.relu(dense(tf, flat, order.kernel, order.bias)), // [B, 64]
       ];
       if (stats !== null) parts.push(tf.relu(dense(tf, tabular, stats.kernel, stats.bias)));
@@ -82,5 +83,36 @@ export function createCnn(tf: Tensorflow, shape: CnnShape, random: SeededRandom)
       const deep = drop(tf.relu(dense(tf, joint, hidden.kernel, hidden.bias))); // [B, 128]
       return dense(tf, deep, output.kernel, output.bias); // [B, K]
     },
+    logitsNode: (graph, batch, weightsOf) => cnnNode(graph, batch, weightsOf, stats !== null),
   };
+}
+
+function cnnNode(
+  graph: OnnxGraph,
+  { ppi, mask, tabular }: OnnxBatch,
+  weights: (name: string) => Weights,
+  withStatistics: boolean,
+): OnnxValue {
+  const turned = (value: OnnxValue) =>
+    graph.node('Transpose', [value], { perm: { ints: [0, 2, 1] } });
+  const pair = (name: string) => [weights(`${name}/kernel`), weights(`${name}/bias`)] as const;
+  const layer = (value: OnnxValue, name: string) =>
+    graph.node('Relu', [denseNode(graph, value, ...pair(name))]);
+  const present = turned(mask); // [N, 1, 30]
+  let x = turned(ppi); // [N, 3, 30]
+  let channels = 0;
+  for (const [i, convolution] of CONVOLUTIONS.entries()) {
+    const convolved = convolutionNode(graph, x, ...pair(`conv${i + 1}`));
+    x = graph.node('Mul', [graph.node('Relu', [convolved]), present]); // [N, C, 30]
+    channels = convolution.channels;
+  }
+  const flat = graph.reshape(turned(x), PPI_PACKETS * channels);
+  const parts = [
+    maxPoolNode(graph, x),
+    averagePoolNode(graph, x, present),
+    layer(flat, 'order'),
+    ...(withStatistics ? [layer(tabular, 'stats')] : []),
+  ];
+  const joint = graph.node('Concat', parts, { axis: { i: 1 } });
+  return denseNode(graph, layer(joint, 'dense'), ...pair('classes'));
 }
