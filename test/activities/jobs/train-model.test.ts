@@ -55,6 +55,7 @@ async function contextOf(home: StoreHome): Promise<JobContext> {
   return {
     ...{ layout: homeLayout(home.root), setupDir: path.resolve('.cache/setup'), threads: 2 },
     stagingDir: await mkdtemp(path.join(home.root, 'job-')),
+    checkpointDir: path.join(home.root, 'checkpoints'),
     ...{ progress: () => undefined, shouldStop: () => false },
   };
 }
