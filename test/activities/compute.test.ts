@@ -21,7 +21,10 @@ const layout = () => homeLayout(home);
 
 /** One try of the same task; the child does what `end` says from the second try on. */
 function tryOf(end: 'done' | 'fault' | 'work on', attempt: number) {
-  const environment = new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR') });
+  const environment = new MockActivityEnvironment(
+    { attempt },
+    { logger: new DefaultLogger('ERROR') },
+  );
   const entry = fileURLToPath(new URL('compute-child.mjs', import.meta.url));
   const compute = createCompute({ layout: layout(), setupDir: '', entry, threads: 1 });
   const input = { end } as never; // the child takes any input
