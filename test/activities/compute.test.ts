@@ -17,6 +17,8 @@ beforeEach(async () => {
   onTestFinished(() => rm(home, { recursive: true }));
 });
 
+type CancelReason = Parameters<MockActivityEnvironment['cancel']>[0] & string;
+
 const layout = () => homeLayout(home);
 
 /** One try of the same task; the child does what `end` says from the second try on. */
@@ -31,7 +33,7 @@ function tryOf(end: 'done' | 'fault' | 'work on', attempt: number) {
   const result = environment.run(() =>
     compute('trainModel', input, ({ output }) => Promise.resolve(output)),
   );
-  return { result, cancel: (reason: string) => environment.cancel(reason) };
+  return { result, cancel: (reason: CancelReason) => environment.cancel(reason) };
 }
 
 const checkpoints = async () =>
@@ -54,7 +56,7 @@ test('a fault that is final removes them too', async () => {
 test.each([
   ['CANCELLED', 0],
   ['WORKER_SHUTDOWN', 1],
-])('a task that ends as %s leaves %i', async (reason, left) => {
+] as const)('a task that ends as %s leaves %i', async (reason, left) => {
   await expect(tryOf('work on', 1).result).rejects.toMatchObject({ code: 'COMPUTE_CHILD_FAILED' });
   const { result, cancel } = tryOf('work on', 2);
   cancel(reason);
