@@ -1,13 +1,13 @@
 /**
- * Batch normalisation as TensorFlow's fused ops (Ioffe and Szegedy 2015), with Keras's defaults and
+ * Batch normalisation as TensorFlow's fused ops (Ioffe and Szegedy 2015), with Keras's
  * semantics. B rows, T steps, C channels.
  */
 import type { Tensor, Tensor4D, Variable } from '@tensorflow/tfjs-node';
 import { variableOf } from './layers.js';
 import { runOp, type Tensorflow } from './runtime.js';
 
-/** Share of the old moving statistics that a batch leaves. */
-const MOMENTUM = 0.99;
+/** Share of the old moving statistics that a batch leaves; with Keras's 0.99 those of a short training would still be the first ones. */
+const MOMENTUM = 0.9;
 
 /** Added to the variance. */
 export const BATCH_NORM_EPSILON = 1e-3;

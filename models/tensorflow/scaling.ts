@@ -3,8 +3,11 @@ import { PipelineError } from '../../contracts/errors.js';
 import type { NetworkScaling } from '../model-folder.js';
 import { PPI_CHANNELS, PPI_PACKETS, PPI_WIDTH, type FlowSet } from '../model.js';
 
-/** Ethernet's payload, rounded: sizes end up in [0, 1]. */
-const SIZE_DIVISOR = 1500;
+/**
+ * Bytes of a packet that count as 1. Full packets are 5 then: with sizes in [0, 1] a network is slow to
+ * tell those apart that differ by few bytes, which is what tells applications apart.
+ */
+const SIZE_DIVISOR = 300;
 
 /** Standardised features beyond this many deviations are outliers of the exporter. */
 const CLIP = 5;
@@ -12,7 +15,7 @@ const CLIP = 5;
 /** Inputs ready for a network. */
 export interface ScaledFlows {
   readonly n: number;
-  /** [N, 30, 3]: size / 1500, direction, ln(1 + IPT); 0 where there is no packet. */
+  /** [N, 30, 3]: size / 300, direction, ln(1 + IPT); 0 where there is no packet. */
   readonly ppi: Float32Array;
   /** [N, 30]: 1 where there is a packet. */
   readonly mask: Float32Array;

@@ -23,9 +23,9 @@ PREDICTION_BATCH = 1024
 
 
 def scale(ppi, lengths, tabular):
-    """As scaling.ts: size / 1500, direction, log1p of the time; signed log1p, standardised, clipped."""
+    """As scaling.ts: size / 300, direction, log1p of the time; signed log1p, standardised, clipped."""
     mask = (np.arange(T) < lengths[:, None]).astype(np.float32)
-    packets = np.stack([ppi[..., 0] / 1500, ppi[..., 1], np.log1p(np.maximum(ppi[..., 2], 0))], -1)
+    packets = np.stack([ppi[..., 0] / 300, ppi[..., 1], np.log1p(np.maximum(ppi[..., 2], 0))], -1)
     logs = np.sign(tabular) * np.log1p(np.abs(tabular))
     standard = np.clip((logs - logs.mean(0)) / np.maximum(logs.std(0), 1e-6), -5, 5)
     return [packets * mask[..., None], mask[..., None], standard.astype(np.float32)]

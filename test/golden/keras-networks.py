@@ -97,7 +97,7 @@ adam = {"start": numbers(start), "rates": rates, "gradients": [numbers(g) for g 
 # BatchNormalization: prediction, then one training step with gradients.
 C = 5
 x = tf.constant(rng.normal(1, 2, (4, T, C)).astype(np.float32))
-layer = keras.layers.BatchNormalization()
+layer = keras.layers.BatchNormalization(momentum=0.9)
 layer.build((None, T, C))
 layer.set_weights([rng.uniform(0.5, 1.5, C).astype(np.float32) for _ in range(4)])
 before = [numbers(w) for w in layer.get_weights()]

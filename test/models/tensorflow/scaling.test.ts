@@ -8,7 +8,7 @@ import { syntheticFlows } from '../synthetic-flows.js';
 
 test('packets are scaled and padding stays 0, also where a packet has IPT 0', () => {
   const ppi = new Float32Array(90);
-  ppi.set([750, -1, 0, 1500, 1, Math.E - 1, 999, 1, 7]); // the third lies beyond the length
+  ppi.set([150, -1, 0, 300, 1, Math.E - 1, 999, 1, 7]); // the third lies beyond the length
   const lengths = Uint8Array.of(2);
   const flows = { n: 1, ppi, lengths, tabular: new Float32Array(), featureNames: [] };
   const scaled = scaleFlows(flows, fitScaling(flows, false));
