@@ -2,7 +2,7 @@
 import type { Tensor, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node';
 import type { SeededRandom } from '../../contracts/seeded-random.js';
 import { gaussian } from '../random.js';
-import type { Tensorflow } from './runtime.js';
+import { runOp, type Tensorflow } from './runtime.js';
 
 /** x w + b: [B, I] x [I, O] -> [B, O]. */
 export function dense(tf: Tensorflow, x: Tensor2D, kernel: Tensor, bias: Tensor): Tensor2D {
@@ -19,6 +19,20 @@ export function conv1d(
 ): Tensor3D {
   const sums = tf.conv1d(x, kernel as Tensor3D, 1, padding); // a conv kernel has rank 3
   return bias === null ? sums : tf.add(sums, bias);
+}
+
+/** max(x, 0), and 0 where `mask` is 0; the slope takes one op, where those of tfjs's own take six. */
+export function maskedRelu<T extends Tensor>(tf: Tensorflow, x: T, mask: Tensor | null): T {
+  const operation = tf.customGrad((...inputs) => {
+    const [input, save] = inputs as unknown as [Tensor, (tensors: Tensor[]) => void]; // tfjs declares tensors only
+    const positive = tf.relu(input);
+    const value = mask === null ? positive : tf.mul(positive, mask);
+    save([value]);
+    const gradFunc = (upstream: Tensor, saved: Tensor[]) =>
+      runOp(tf, 'ReluGrad', {}, [upstream, ...saved], 1)[0] as Tensor; // it returns one
+    return { value, gradFunc };
+  });
+  return operation(x) as T; // of the same shape
 }
 
 /**

@@ -1,5 +1,5 @@
 /** A 1D convolutional network over packets, joined by the flow's statistics. B rows, K classes. */
-import type { Rank, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node';
+import type { Rank, Tensor2D, Variable } from '@tensorflow/tfjs-node';
 import type { SeededRandom } from '../../../contracts/seeded-random.js';
 import { PPI_CHANNELS, PPI_PACKETS } from '../../model.js';
 import type { OnnxGraph, OnnxValue } from '../../onnx/graph.js';
@@ -11,7 +11,16 @@ import {
   maxPoolNode,
   type Weights,
 } from '../../onnx/layers.js';
-import { averagePool, conv1d, dense, dropUnits, glorotUniform, maxPool, zeros } from '../layers.js';
+import {
+  averagePool,
+  conv1d,
+  dense,
+  dropUnits,
+  glorotUniform,
+  maskedRelu,
+  maxPool,
+  zeros,
+} from '../layers.js';
 import type { Batch, Network } from '../network.js';
 import type { Tensorflow } from '../runtime.js';
 
@@ -67,20 +76,22 @@ export function createCnn(tf: Tensorflow, shape: CnnShape, random: SeededRandom)
     logits({ ppi, mask, tabular }: Batch, random: SeededRandom | null): Tensor2D {
       const drop = (x: Tensor2D) =>
         random === null || shape.dropout === 0 ? x : dropUnits(tf, x, shape.dropout, random);
+      const activated = (x: Tensor2D, { kernel, bias }: typeof hidden) =>
+        maskedRelu(tf, dense(tf, x, kernel, bias), null);
       let x = ppi; // [B, 30, 3]
       for (const { kernel, bias } of convolutions) {
         // Masked after each layer: what a bias leaves in the padding would leak into the last packets.
-        x = tf.mul<Tensor3D>(tf.relu(conv1d(tf, x, kernel, bias, 'same')), mask); // [B, 30, C]
+        x = maskedRelu(tf, conv1d(tf, x, kernel, bias, 'same'), mask); // [B, 30, C]
       }
       const flat = tf.reshape<Rank.R2>(x, [-1, PPI_PACKETS * channels]); // [B, 2880]
       const parts = [
         maxPool(tf, x), // [B, 96]
         averagePool(tf, x, mask), // [B, 96]
-        tf.relu(dense(tf, flat, order.kernel, order.bias)), // [B, 64]
+        activated(flat, order), // [B, 64]
       ];
-      if (stats !== null) parts.push(tf.relu(dense(tf, tabular, stats.kernel, stats.bias)));
+      if (stats !== null) parts.push(activated(tabular, stats));
       const joint = drop(tf.concat(parts, 1)); // [B, 192 + 64 + 64]
-      const deep = drop(tf.relu(dense(tf, joint, hidden.kernel, hidden.bias))); // [B, 128]
+      const deep = drop(activated(joint, hidden)); // [B, 128]
       return dense(tf, deep, output.kernel, output.bias); // [B, K]
     },
     logitsNode: (graph, batch, weightsOf) => cnnNode(graph, batch, weightsOf, stats !== null),

@@ -17,7 +17,16 @@ import {
   type Weights,
 } from '../../onnx/layers.js';
 import { BATCH_NORM_EPSILON, batchNorm, createBatchNorm, type BatchNorm } from '../batch-norm.js';
-import { averagePool, conv1d, dense, dropUnits, glorotUniform, maxPool, zeros } from '../layers.js';
+import {
+  averagePool,
+  conv1d,
+  dense,
+  dropUnits,
+  glorotUniform,
+  maskedRelu,
+  maxPool,
+  zeros,
+} from '../layers.js';
 import type { Batch, Network } from '../network.js';
 import type { Tensorflow } from '../runtime.js';
 
@@ -85,15 +94,15 @@ export function createTwoBranch(
   return {
     variables,
     logits({ ppi, mask, tabular }: Batch, dropout: SeededRandom | null): Tensor2D {
-      const normal = <T extends Tensor>(x: T, { norm }: NormalLayer) =>
-        tf.relu<T>(batchNorm(tf, x, norm, dropout !== null));
+      const normal = <T extends Tensor>(x: T, { norm }: NormalLayer, present: Tensor | null) =>
+        maskedRelu(tf, batchNorm(tf, x, norm, dropout !== null), present);
       const layer = (x: Tensor2D, one: NormalLayer) =>
-        normal(tf.matMul<Tensor2D>(x, one.kernel), one);
+        normal(tf.matMul<Tensor2D>(x, one.kernel), one, null);
       const drop = (x: Tensor2D) =>
         dropout === null || shape.dropout === 0 ? x : dropUnits(tf, x, shape.dropout, dropout);
       let x = ppi; // [B, 30, 3]
       for (const one of convolutions) {
-        x = tf.mul(normal(conv1d(tf, x, one.kernel, null, 'same'), one), mask); // [B, 30, C]
+        x = normal(conv1d(tf, x, one.kernel, null, 'same'), one, mask); // [B, 30, C]
       }
       const flat = tf.reshape<Rank.R2>(x, [-1, PPI_PACKETS * CHANNELS]); // [B, 2880]
       const packets = [maxPool(tf, x), averagePool(tf, x, mask), layer(flat, order)];
