@@ -21,7 +21,7 @@ export const TWO_BRANCH: Classifier<TwoBranchSettings> = {
   defaults: {
     epochs: 20,
     batchSize: 128,
-    learningRate: 0.005,
+    learningRate: 0.004,
     patienceEpochs: 4,
     classWeightCap: 20,
     dropout: 0.1,
