@@ -10,8 +10,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { activityInfo, Context } from '@temporalio/activity';
-import { PipelineError, type Fault } from '../contracts/errors.js';
+import { activityInfo, CancelledFailure, Context } from '@temporalio/activity';
+import { ERROR_CODES, PipelineError, type Fault } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
 import { tellProgress } from './heartbeats.js';
 import type { JobInput, JobName, JobOutput } from './jobs/index.js';
@@ -24,6 +24,7 @@ export interface ComputeRequest {
   readonly home: string;
   readonly setupDir: string;
   readonly stagingDir: string;
+  readonly checkpointDir: string;
   readonly threads: number;
 }
 
@@ -53,7 +54,8 @@ export interface Staged<O> {
 /** Runs heavy jobs, one child process each. */
 export interface Compute {
   /**
-   * Runs a job in a child, then `commit` here; the staging folder is gone afterwards.
+   * Runs a job in a child, then `commit` here; the staging folder is gone afterwards, and the task's
+   * checkpoints when no other try will follow.
    *
    * @throws PipelineError what the job threw, or COMPUTE_CHILD_FAILED when the child died
    */
@@ -71,14 +73,22 @@ const GRACE_MS = 1_000;
 export function createCompute(options: ComputeOptions): Compute {
   const { layout, setupDir, entry, threads = cpus().length } = options;
   return async (job, input, commit) => {
-    const stagingDir = stagingDirOf(layout);
+    const folder = encodeURIComponent(taskKey());
+    const stagingDir = join(layout.staging, folder, String(activityInfo().attempt));
+    const checkpointDir = join(layout.checkpoints, folder);
     await mkdir(stagingDir, { recursive: true });
     tellProgress(job);
     try {
-      const request = { job, input, home: layout.home, setupDir, stagingDir, threads };
-      const output = await runChild(entry, request);
+      const places = { home: layout.home, setupDir, stagingDir, checkpointDir };
+      const output = await runChild(entry, { job, input, ...places, threads });
       tellProgress(`${job}: committing`);
-      return await commit({ output: output as JobOutput<typeof job>, stagingDir }); // the job's own type
+      // the job's own type
+      const committed = await commit({ output: output as JobOutput<typeof job>, stagingDir });
+      await rm(checkpointDir, { recursive: true, force: true });
+      return committed;
+    } catch (error) {
+      if (isLastTry(error)) await rm(checkpointDir, { recursive: true, force: true });
+      throw error;
     } finally {
       await rm(stagingDir, { recursive: true, force: true });
       // the task's folder; another try of the task may have its own folder in it
@@ -93,9 +103,10 @@ export function taskKey(): string {
   return `${workflowExecution?.workflowId}/${workflowExecution?.runId}/${activityId}`;
 }
 
-function stagingDirOf(layout: HomeLayout): string {
-  const folder = encodeURIComponent(taskKey());
-  return join(layout.staging, folder, String(activityInfo().attempt));
+/** A fault of the input, or nobody wants the task any more; a worker that stops says something else. */
+function isLastTry(error: unknown): boolean {
+  if (error instanceof PipelineError) return ERROR_CODES[error.code] === 'final';
+  return error instanceof CancelledFailure && error.message === 'CANCELLED';
 }
 
 async function runChild(entry: string, request: ComputeRequest): Promise<unknown> {

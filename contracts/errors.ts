@@ -78,6 +78,7 @@ export const ERROR_CODES = {
   MODEL_FEATURES: 'final',
   MODEL_FILE: 'final',
   MODEL_LABELS: 'final',
+  MODEL_MASK_GAP: 'final',
   MODEL_NOT_PROMOTED: 'retry',
   MODEL_NO_CHAMPION: 'final',
   MODEL_REJECTS_NOTHING: 'final',

@@ -19,6 +19,8 @@ export function homeLayout(home: string, tables = `${home}/tables`) {
     callbacks: `${home}/callbacks`,
     /** What compute children write before an activity commits it; safe to delete when nothing runs. */
     staging: `${home}/staging`,
+    /** What trainings that were cut short go on from, one folder for each task; safe to delete. */
+    checkpoints: `${home}/checkpoints`,
     /** Model artifacts fetched from the registry; safe to delete. */
     modelCache: `${home}/model-cache`,
     /** pid, start time and port of each process of this home. */

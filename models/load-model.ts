@@ -3,8 +3,10 @@ import { PipelineError } from '../contracts/errors.js';
 import { loadEnsemble, type MemberResolver } from './ensemble/model.js';
 import { MANIFEST_FILE, readManifest } from './model-folder.js';
 import type { TrainedModel } from './model.js';
-import { loadCnn } from './tensorflow/cnn/train.js';
-import { loadLstm } from './tensorflow/lstm/train.js';
+import { loadClassifier } from './tensorflow/classifier.js';
+import { CNN } from './tensorflow/cnn/train.js';
+import { LSTM } from './tensorflow/lstm/train.js';
+import { TWO_BRANCH } from './tensorflow/two-branch/train.js';
 import { loadXgboost } from './xgboost/bindings.js';
 import { XgboostModel } from './xgboost/model.js';
 
@@ -31,9 +33,11 @@ export async function loadModel(dir: string, options: LoadOptions): Promise<Trai
       return XgboostModel.load(dir, manifest, library, options.threads ?? 2);
     }
     case 'lstm':
-      return loadLstm(dir, manifest);
+      return loadClassifier(LSTM, dir, manifest);
     case 'cnn':
-      return loadCnn(dir, manifest);
+      return loadClassifier(CNN, dir, manifest);
+    case 'two-branch':
+      return loadClassifier(TWO_BRANCH, dir, manifest);
     case 'ensemble': {
       if (options.resolveMember !== undefined) return loadEnsemble(manifest, options.resolveMember);
       throw new PipelineError({

@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PipelineError } from '../contracts/errors.js';
+import { NETWORK_KINDS } from './model.js';
 import { CONFIDENCE_SCORES } from './open-world/confidence.js';
 
 /** Name of the description in a model folder. */
@@ -55,8 +56,7 @@ const rejectRule = z.object({
 
 const manifest = z.discriminatedUnion('kind', [
   z.object({ ...common, kind: z.literal('xgboost'), scaling: z.null(), booster: z.string() }),
-  z.object({ ...common, kind: z.literal('lstm'), scaling, weights }),
-  z.object({ ...common, kind: z.literal('cnn'), scaling, weights }),
+  z.object({ ...common, kind: z.enum(NETWORK_KINDS), scaling, weights }),
   z.object({
     ...common,
     kind: z.literal('ensemble'),

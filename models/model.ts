@@ -15,8 +15,14 @@ export const PPI_CHANNELS = 3;
 /** Floats of PPI per flow: T x C = 90. */
 export const PPI_WIDTH = PPI_PACKETS * PPI_CHANNELS;
 
+/** The kinds of neural network. */
+export const NETWORK_KINDS = ['lstm', 'cnn', 'two-branch'] as const;
+
+/** One of the kinds above. */
+export type NetworkKind = (typeof NETWORK_KINDS)[number];
+
 /** The kinds of model; the kind decides who reads a saved folder. */
-export type ModelKind = 'xgboost' | 'lstm' | 'cnn' | 'ensemble';
+export type ModelKind = 'xgboost' | NetworkKind | 'ensemble';
 
 /**
  * Flows as arrays, not yet scaled: every model scales for itself and saves how.

@@ -1,6 +1,6 @@
 /**
  * The program of a compute child: one job, then it ends. It ends too when the worker is gone, and it
- * writes to its staging folder only.
+ * writes to the two folders of its task only.
  */
 import type { ComputeReply, ComputeRequest } from '../activities/compute.js';
 import { homePlaces } from '../activities/home-places.js';
@@ -22,12 +22,14 @@ async function run({
   home,
   setupDir,
   stagingDir,
+  checkpointDir,
   threads,
 }: ComputeRequest): Promise<void> {
   const context: JobContext = {
     layout: homePlaces(home),
     setupDir,
     stagingDir,
+    checkpointDir,
     threads,
     progress: (detail) => reply({ kind: 'progress', detail }),
     shouldStop: () => !process.connected,

@@ -8,8 +8,10 @@ import type { HomeLayout } from '../../contracts/home.js';
 export interface JobContext {
   readonly layout: HomeLayout;
   readonly setupDir: string;
-  /** The only folder a job writes to. */
+  /** Where a job writes what is to be committed. */
   readonly stagingDir: string;
+  /** A folder that outlives a try that is cut short: what the next one goes on from. */
+  readonly checkpointDir: string;
   /** Threads that it may keep busy. */
   readonly threads: number;
   /** One line on how far it is; travels with the task's heartbeat. */

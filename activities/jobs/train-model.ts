@@ -13,9 +13,12 @@ import { evaluate } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
 import { plotImportance } from '../../models/evaluation/importance-plot.js';
 import { plotLearningCurve } from '../../models/evaluation/learning-curve-plot.js';
-import type { TrainedModel, TrainingRequest } from '../../models/model.js';
+import type { NetworkKind, TrainedModel, TrainingRequest } from '../../models/model.js';
+import type { ClassifierRequest } from '../../models/tensorflow/classifier.js';
 import { trainCnn } from '../../models/tensorflow/cnn/train.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
+import type { NetworkSettings } from '../../models/tensorflow/settings.js';
+import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
 import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
 import type { FeatureGain } from '../../models/xgboost/model.js';
 import { trainXgboost } from '../../models/xgboost/train.js';
@@ -137,7 +140,7 @@ async function fit(
   spec: ModelSpec,
   request: TrainingRequest,
   preset: Preset,
-  { setupDir, threads: available, progress }: JobContext,
+  { setupDir, checkpointDir, threads: available, progress }: JobContext,
 ): Promise<Fitted> {
   if (spec.kind === 'xgboost') {
     const { boosting } = preset;
@@ -171,7 +174,7 @@ async function fit(
       gains: result.model.gainImportance(),
     };
   }
-  const network = preset[spec.kind];
+  const network = preset[spec.kind === 'two-branch' ? 'cnn' : spec.kind];
   const settings = {
     epochs: network.epochs,
     batchSize: network.batchSize,
@@ -180,10 +183,7 @@ async function fit(
   };
   const onEpoch = ({ epoch, validationMacroF1 }: { epoch: number; validationMacroF1: number }) =>
     progress(`${spec.name}: epoch ${epoch}, validation macro-F1 ${validationMacroF1.toFixed(4)}`);
-  const result =
-    spec.kind === 'lstm'
-      ? await trainLstm({ ...request, settings, onEpoch })
-      : await trainCnn({ ...request, settings: { ...settings, statsUnits: 0 }, onEpoch }); // packets only
+  const result = await trainNetworkOf(spec.kind, { ...request, settings, onEpoch, checkpointDir });
   return {
     ...{ model: result.model, step: 'epoch', best: result.best, params: asText(settings) },
     history: result.history.map((epoch) => ({
@@ -198,6 +198,17 @@ async function fit(
     ],
     gains: null,
   };
+}
+
+function trainNetworkOf(kind: NetworkKind, request: ClassifierRequest<NetworkSettings>) {
+  switch (kind) {
+    case 'lstm':
+      return trainLstm(request);
+    case 'cnn':
+      return trainCnn({ ...request, settings: { ...request.settings, statsUnits: 0 } }); // packets only
+    case 'two-branch':
+      return trainTwoBranch(request);
+  }
 }
 
 function asText(settings: Readonly<Record<string, number>>): Record<string, string> {

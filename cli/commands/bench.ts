@@ -4,6 +4,7 @@ import { Argument, Command } from 'commander';
 import { benchEngine } from '../bench/engine.js';
 import { INGEST_PEERS, type IngestPeerName } from '../bench/ingest-peer.js';
 import { benchIngest } from '../bench/ingest.js';
+import { benchNetworks } from '../bench/models-networks.js';
 import type { BenchAlone, BenchCase } from '../bench/pairs.js';
 import { benchTables } from '../bench/tables.js';
 import { PipelineError } from '../../contracts/errors.js';
@@ -28,6 +29,8 @@ const BENCHES = {
     const files = options.file.map((file) => resolve(file));
     return benchIngest({ pairs, peers, python: options.python, files, flows }, say);
   },
+  models: (pairs: number, { python }: BenchOptions): Promise<BenchCase[]> =>
+    benchNetworks({ pairs, python, flows: 20_000 }, say),
   tables: (pairs: number): Promise<(BenchCase | BenchAlone)[]> =>
     benchTables({ pairs, weeks: 52, apps: 180 }, say),
 } as const;
@@ -39,7 +42,11 @@ export function benchCommand(): Command {
     .addArgument(new Argument('<name>', 'which bench').choices(Object.keys(BENCHES)))
     .option('--pairs <n>', 'pairs a case', '7')
     .option('--peers <names>', `ingest: against which of ${INGEST_PEERS.join(',')}`)
-    .option('--python <path>', 'ingest: interpreter with scripts/bench/requirements.txt', 'python3')
+    .option(
+      '--python <path>',
+      'ingest, models: interpreter with scripts/bench/requirements.txt',
+      'python3',
+    )
     .option('--file <path...>', 'ingest: these flow files instead of generated ones', [])
     .option('--flows <n>', 'ingest: rows of the generated day, at least', '500000')
     .option('--json', 'as JSON', false)

@@ -14,6 +14,7 @@ import { startCodecEndpoint, type CodecEndpoint } from './codec-endpoint.js';
 import { keepAlive } from './keep-alive.js';
 import { startMlflow } from './mlflow-server.js';
 import { endMarkedProcesses } from './marked-processes.js';
+import { removeOldCheckpoints } from './old-checkpoints.js';
 import { setRetention, startTemporal } from './temporal-server.js';
 import { startWorker } from './worker-process.js';
 
@@ -100,6 +101,7 @@ async function serve(servers: Servers): Promise<Stack> {
   // what killed workers have left in the middle of tasks: nobody will commit it
   await endMarkedProcesses(layout.home, 'worker');
   await rm(layout.staging, { recursive: true, force: true });
+  await removeOldCheckpoints(layout.checkpoints, Date.now());
   await writeInstallationParams(layout, params);
   const worker = await startWorker(layout, {
     entry: installation.workerEntry,

@@ -72,7 +72,7 @@ export const target = z.enum(['APP', 'CATEGORY']);
 export const modelSpec = z.object({
   name: z.string(),
   target,
-  kind: z.enum(['xgboost', 'lstm', 'cnn']),
+  kind: z.enum(['xgboost', 'lstm', 'cnn', 'two-branch']),
 });
 
 /** A registered version. Member weights of an ensemble lie in its artifact. */
@@ -80,7 +80,7 @@ export const modelVersion = z.object({
   name: z.string(),
   version: z.string(),
   target,
-  kind: z.enum(['xgboost', 'lstm', 'cnn', 'ensemble']),
+  kind: z.enum(['xgboost', 'lstm', 'cnn', 'two-branch', 'ensemble']),
   mlflowRunId: z.string(),
 });
 
@@ -127,6 +127,7 @@ export const preset = z.object({
     maxBin: z.int(),
   }),
   lstm: network,
+  /** Of the two-branch network as well. */
   cnn: network,
   /** Weeks before the newest that a retraining uses. */
   retrainWeeks: z.int(),

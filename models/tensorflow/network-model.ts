@@ -1,4 +1,4 @@
-/** A trained neural network: one class for LSTM and CNN, which differ in their network alone. */
+/** A trained neural network: one class for all kinds, which differ in their layers alone. */
 import {
   readModelFile,
   writeModelFolder,
@@ -6,7 +6,7 @@ import {
   type NetworkScaling,
 } from '../model-folder.js';
 import { requireFeatures, requireFlowSet } from '../model.js';
-import type { FlowSet, TrainedModel } from '../model.js';
+import type { FlowSet, NetworkKind, TrainedModel } from '../model.js';
 import {
   disposeNetwork,
   predictNetwork,
@@ -14,17 +14,18 @@ import {
   writeWeights,
   type Network,
 } from './network.js';
+import { ONNX_FILE, onnxBytes } from './onnx-file.js';
 import type { Tensorflow } from './runtime.js';
 import { scaleFlows } from './scaling.js';
 
 const WEIGHTS_FILE = 'weights.bin';
 
 /** What a network's folder says, less the list of its weights. */
-export type NetworkDescription = Omit<ManifestOf<'lstm'> | ManifestOf<'cnn'>, 'weights'>;
+export type NetworkDescription = Omit<ManifestOf<NetworkKind>, 'weights'>;
 
 /** A neural network with its scaling; holds native memory. */
 export class NetworkModel implements TrainedModel {
-  readonly kind: 'lstm' | 'cnn';
+  readonly kind: NetworkKind;
   readonly classes: readonly string[];
   readonly featureNames: readonly string[];
   readonly #tf: Tensorflow;
@@ -56,7 +57,10 @@ export class NetworkModel implements TrainedModel {
     await writeModelFolder(
       dir,
       { ...this.#description, weights: { file: WEIGHTS_FILE, tensors } },
-      [{ name: WEIGHTS_FILE, bytes }],
+      [
+        { name: WEIGHTS_FILE, bytes },
+        { name: ONNX_FILE, bytes: onnxBytes(this.#network, this.#description) },
+      ],
     );
   }
 
@@ -80,7 +84,7 @@ export async function loadWeights(
   tf: Tensorflow,
   network: Network,
   dir: string,
-  manifest: ManifestOf<'lstm'> | ManifestOf<'cnn'>,
+  manifest: ManifestOf<NetworkKind>,
 ): Promise<void> {
   const bytes = await readModelFile(dir, manifest.weights.file);
   const copy = new Uint8Array(bytes); // aligned, whatever the reader's buffer is a part of

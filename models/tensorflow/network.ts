@@ -1,8 +1,11 @@
 /** What the training loop and the saved folder need of a network. B rows of a batch, K classes. */
 import type { Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node';
 import { PipelineError } from '../../contracts/errors.js';
-import { PPI_CHANNELS, PPI_PACKETS, PPI_WIDTH } from '../model.js';
 import type { SeededRandom } from '../../contracts/seeded-random.js';
+import { PPI_CHANNELS, PPI_PACKETS, PPI_WIDTH } from '../model.js';
+import type { OnnxGraph, OnnxValue } from '../onnx/graph.js';
+import type { OnnxBatch } from '../onnx/inputs.js';
+import type { Weights } from '../onnx/layers.js';
 import type { Tensorflow } from './runtime.js';
 import type { ScaledFlows } from './scaling.js';
 
@@ -23,10 +26,17 @@ export interface Network {
   /**
    * Raw scores.
    *
-   * @param dropout the source of dropped units in training, null in prediction
+   * @param dropout the source of dropped units in training, null in prediction (batch normalisation goes by it too)
    * @returns [B, K]
    */
   logits(batch: Batch, dropout: SeededRandom | null): Tensor2D;
+  /**
+   * The same as nodes of an ONNX graph, as in prediction.
+   *
+   * @param weights of a variable, by its name
+   * @returns [N, K]
+   */
+  logitsNode(graph: OnnxGraph, batch: OnnxBatch, weights: (name: string) => Weights): OnnxValue;
 }
 
 /** Rows of one forward pass in prediction. */

@@ -34,8 +34,8 @@ export function tensorflow(): Tensorflow {
   return loaded;
 }
 
-/** An attribute of a TensorFlow op, by name. */
-export type OpAttributes = Readonly<Record<string, boolean | number>>;
+/** Attributes of a TensorFlow op by name; a list of numbers is a shape. */
+export type OpAttributes = Readonly<Record<string, boolean | number | string | readonly number[]>>;
 
 /** What tfjs-node's backend offers beyond the public interface. */
 interface OpBackend {
@@ -43,12 +43,14 @@ interface OpBackend {
     readonly TF_ATTR_TYPE: number;
     readonly TF_ATTR_BOOL: number;
     readonly TF_ATTR_FLOAT: number;
+    readonly TF_ATTR_STRING: number;
+    readonly TF_ATTR_SHAPE: number;
     readonly TF_FLOAT: number;
     readonly TF_Version: string;
   };
   executeMultipleOutputs(
     name: string,
-    attributes: readonly { name: string; type: number; value: boolean | number }[],
+    attributes: readonly { name: string; type: number; value: OpAttributes[string] }[],
     inputs: readonly unknown[],
     outputs: number,
   ): TensorflowModule.Tensor[];
@@ -64,6 +66,7 @@ export function libraryVersions(tf: Tensorflow): Record<string, string> {
  *
  * @param name    TensorFlow's name, e.g. `BlockLSTMV2`
  * @param outputs how many tensors the op returns
+ * @param floats  name of the attribute that holds the type of its inputs; null when it has none
  */
 export function runOp(
   tf: Tensorflow,
@@ -71,15 +74,22 @@ export function runOp(
   attributes: OpAttributes,
   inputs: readonly unknown[],
   outputs: number,
+  floats: 'T' | 'dtype' | null = 'T',
 ): TensorflowModule.Tensor[] {
   const backend = opBackend(tf);
-  const { TF_ATTR_BOOL, TF_ATTR_FLOAT, TF_ATTR_TYPE, TF_FLOAT } = backend.binding;
-  const typed = Object.entries(attributes).map(([key, value]) => ({
-    name: key,
-    type: typeof value === 'boolean' ? TF_ATTR_BOOL : TF_ATTR_FLOAT,
-    value,
-  }));
-  typed.push({ name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT });
+  const { binding } = backend;
+  const types: Record<string, number> = {
+    boolean: binding.TF_ATTR_BOOL,
+    number: binding.TF_ATTR_FLOAT,
+    string: binding.TF_ATTR_STRING,
+    object: binding.TF_ATTR_SHAPE,
+  };
+  const typed = Object.entries(attributes).map(([key, value]) => {
+    return { name: key, type: types[typeof value] ?? binding.TF_ATTR_FLOAT, value };
+  });
+  if (floats !== null) {
+    typed.push({ name: floats, type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT });
+  }
   return backend.executeMultipleOutputs(name, typed, inputs, outputs);
 }
 

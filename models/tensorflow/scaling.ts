@@ -1,9 +1,13 @@
 /** How a neural network's inputs are scaled. Padding stays 0, so a mask can find it. */
+import { PipelineError } from '../../contracts/errors.js';
 import type { NetworkScaling } from '../model-folder.js';
 import { PPI_CHANNELS, PPI_PACKETS, PPI_WIDTH, type FlowSet } from '../model.js';
 
-/** Ethernet's payload, rounded: sizes end up in [0, 1]. */
-const SIZE_DIVISOR = 1500;
+/**
+ * Bytes of a packet that count as 1. Full packets are 5 then: with sizes in [0, 1] a network is slow to
+ * tell those apart that differ by few bytes, which is what tells applications apart.
+ */
+const SIZE_DIVISOR = 300;
 
 /** Standardised features beyond this many deviations are outliers of the exporter. */
 const CLIP = 5;
@@ -11,7 +15,7 @@ const CLIP = 5;
 /** Inputs ready for a network. */
 export interface ScaledFlows {
   readonly n: number;
-  /** [N, 30, 3]: size / 1500, direction, ln(1 + IPT); 0 where there is no packet. */
+  /** [N, 30, 3]: size / 300, direction, ln(1 + IPT); 0 where there is no packet. */
   readonly ppi: Float32Array;
   /** [N, 30]: 1 where there is a packet. */
   readonly mask: Float32Array;
@@ -52,7 +56,11 @@ export function fitScaling(flows: FlowSet, withTabular: boolean): NetworkScaling
   };
 }
 
-/** Applies a scaling; a missing tabular value becomes the training mean (0). */
+/**
+ * Applies a scaling; a missing tabular value becomes the training mean (0).
+ *
+ * @throws PipelineError MODEL_MASK_GAP for an empty packet among those present
+ */
 export function scaleFlows(flows: FlowSet, scaling: NetworkScaling): ScaledFlows {
   const { n } = flows;
   const ppi = new Float32Array(n * PPI_WIDTH);
@@ -61,6 +69,8 @@ export function scaleFlows(flows: FlowSet, scaling: NetworkScaling): ScaledFlows
     const length = Math.min(PPI_PACKETS, flows.lengths[i] ?? 0);
     for (let t = 0; t < length; t++) {
       const at = i * PPI_WIDTH + t * PPI_CHANNELS;
+      // a first packet has no time before it, but a direction: only a gap is 0 in all channels
+      if (!flows.ppi[at] && !flows.ppi[at + 1] && !flows.ppi[at + 2]) throw maskGap(i, t, length);
       ppi[at] = (flows.ppi[at] ?? 0) / scaling.ppi.sizeDivisor;
       ppi[at + 1] = flows.ppi[at + 1] ?? 0;
       ppi[at + 2] = Math.log1p(Math.max(0, flows.ppi[at + 2] ?? 0));
@@ -69,6 +79,18 @@ export function scaleFlows(flows: FlowSet, scaling: NetworkScaling): ScaledFlows
   }
   const features = scaling.tabular.means.length;
   return { n, ppi, mask, tabular: scaleTabular(flows, scaling), features };
+}
+
+/** Keras's Masking skips such a step, a suffix mask does not: rather than differ silently, neither. */
+function maskGap(flow: number, packet: number, length: number): PipelineError {
+  return new PipelineError({
+    code: 'MODEL_MASK_GAP',
+    row: flow + 1,
+    column: 'ppi',
+    found: `packet ${packet + 1} of ${length} is empty: size, direction and time are 0`,
+    expected: 'empty packets after the last one only',
+    fix: 'leave out packets without payload when PPI is exported, as ipfixprobe does',
+  });
 }
 
 function scaleTabular(flows: FlowSet, scaling: NetworkScaling): Float32Array {

@@ -1,15 +1,16 @@
 /** The training loop of every neural network here. B rows of a batch, K classes. */
 import { setImmediate as tick } from 'node:timers/promises';
-import type { Scalar } from '@tensorflow/tfjs-node';
 import { PipelineError } from '../../contracts/errors.js';
+import { seededRandom } from '../../contracts/seeded-random.js';
 import { rowWeights } from '../class-weights.js';
 import { evaluate } from '../evaluation/classification.js';
 import type { TrainingRequest, TrainingResult, TrainedModel } from '../model.js';
-import { seededRandom, type SeededRandom } from '../../contracts/seeded-random.js';
 import { shuffledIndices } from '../random.js';
 import { Adam } from './adam.js';
+import { openCheckpoint, type Checkpoint, type TrainingState } from './checkpoint.js';
+import { weightedCrossEntropy } from './loss.js';
 import { gatherBatch, predictNetwork, readWeights, writeWeights, type Network } from './network.js';
-import type { Tensorflow } from './runtime.js';
+import { libraryVersions, type Tensorflow } from './runtime.js';
 import type { ScaledFlows } from './scaling.js';
 import { learningRateAt, type Epoch, type NetworkSettings } from './settings.js';
 
@@ -21,59 +22,101 @@ export interface NetworkData {
 
 /** Told and asked during training. */
 export type NetworkRequest = TrainingRequest & {
-  /** Called after every epoch. */
+  /** Called after every epoch, of a resumed training after every one that was left to do. */
   readonly onEpoch?: (epoch: Epoch) => void;
+  /**
+   * A folder of this training alone. It holds the state after every epoch, and a training of the same
+   * network on the same data with the same settings and seed goes on from it, to the same bits.
+   * Removing it is the caller's. @default none is kept
+   */
+  readonly checkpointDir?: string;
 };
 
 /**
  * Trains in place with Adam on the weighted cross-entropy, and leaves the weights of the epoch with
  * the highest validation macro-F1. The event loop runs between batches.
  *
+ * @param kind name of the network; another one does not go on from its checkpoint
  * @throws PipelineError MODEL_TRAINING_FAILED when the loss is no longer a number
  */
 export async function trainNetwork(
   tf: Tensorflow,
+  kind: string,
   network: Network,
   data: NetworkData,
   settings: NetworkSettings,
   request: NetworkRequest,
 ): Promise<Omit<TrainingResult<TrainedModel, Epoch>, 'model'>> {
   const optimiser = new Adam(tf, network.variables.values());
-  const random = seededRandom(request.seed, 'batches');
-  const steps = settings.epochs * Math.ceil(data.train.n / settings.batchSize);
-  const history: Epoch[] = [];
-  let bestWeights = readWeights(network);
-  let best = 0;
-  let highest = -Infinity;
-  let stopped: 'finished' | 'early' | 'asked' = 'finished';
+  const checkpoint = checkpointOf(tf, kind, data, settings, request);
   try {
-    for (let epoch = 1; epoch <= settings.epochs; epoch++) {
-      const trained = await trainEpoch(tf, network, optimiser, data, settings, request, {
-        firstStep: ((epoch - 1) * steps) / settings.epochs,
-        steps,
-        random,
-      });
-      if (trained === null) {
+    const initial = readWeights(network);
+    let state = await checkpoint?.read();
+    if (state !== undefined) {
+      writeWeights(tf, network, state.weights);
+      optimiser.restore(state.optimiser);
+    }
+    let stopped: 'finished' | 'early' | 'asked' | null = ending(state, settings);
+    while (stopped === null) {
+      const epoch = (state?.history.length ?? 0) + 1;
+      const trainLoss = await trainEpoch(tf, network, optimiser, data, settings, request, epoch);
+      if (trainLoss === null) {
         stopped = 'asked';
         break;
       }
-      const state = { epoch, trainLoss: trained, ...validate(tf, network, data, request) };
-      history.push(state);
-      request.onEpoch?.(state);
-      if (state.validationMacroF1 > highest) {
-        highest = state.validationMacroF1;
-        best = epoch;
-        bestWeights = readWeights(network);
-      } else if (epoch - best >= settings.patienceEpochs) {
-        stopped = 'early';
-        break;
-      }
+      const told = { epoch, trainLoss, ...validate(tf, network, data, request) };
+      state = afterEpoch(told, state, readWeights(network), optimiser);
+      await checkpoint?.write(state);
+      request.onEpoch?.(told);
+      stopped = ending(state, settings);
     }
-    writeWeights(tf, network, bestWeights);
-    return { history, best, stopped };
+    writeWeights(tf, network, state?.bestWeights ?? initial);
+    return { history: state?.history ?? [], best: state?.best ?? 0, stopped };
   } finally {
     optimiser.dispose();
   }
+}
+
+function checkpointOf(
+  tf: Tensorflow,
+  kind: string,
+  { train, validation }: NetworkData,
+  settings: NetworkSettings,
+  request: NetworkRequest,
+): Checkpoint | undefined {
+  if (request.checkpointDir === undefined) return undefined;
+  const { classes, seed } = request;
+  return openCheckpoint(request.checkpointDir, {
+    description: { kind, classes, seed, settings, libraries: libraryVersions(tf) },
+    arrays: [
+      ...[train.ppi, train.mask, train.tabular, request.train.labels],
+      ...[validation.ppi, validation.mask, validation.tabular, request.validation.labels],
+    ],
+  });
+}
+
+function afterEpoch(
+  epoch: Epoch,
+  before: TrainingState | undefined,
+  weights: readonly Float32Array[],
+  optimiser: Adam,
+): TrainingState {
+  const history = [...(before?.history ?? []), epoch];
+  const highest = before?.history[before.best - 1]?.validationMacroF1 ?? -Infinity;
+  const kept =
+    before === undefined || epoch.validationMacroF1 > highest
+      ? { best: epoch.epoch, bestWeights: weights }
+      : { best: before.best, bestWeights: before.bestWeights };
+  return { history, ...kept, weights, optimiser: optimiser.state() };
+}
+
+function ending(
+  state: TrainingState | undefined,
+  { epochs, patienceEpochs }: NetworkSettings,
+): 'finished' | 'early' | null {
+  if (state === undefined) return epochs > 0 ? null : 'finished';
+  if (state.history.length - state.best >= patienceEpochs) return 'early';
+  return state.history.length >= epochs ? 'finished' : null;
 }
 
 /** @returns the mean loss, or null when the caller asked to stop */
@@ -84,51 +127,42 @@ async function trainEpoch(
   { train }: NetworkData,
   settings: NetworkSettings,
   request: NetworkRequest,
-  course: { firstStep: number; steps: number; random: SeededRandom },
+  epoch: number,
 ): Promise<number | null> {
   const { labels } = request.train;
+  const { batchSize } = settings;
   const K = request.classes.length;
   const weights =
     settings.classWeightCap > 0 ? rowWeights(labels, K, settings.classWeightCap) : null;
-  const order = shuffledIndices(train.n, course.random);
+  // a stream of its own for each epoch: nothing of it needs to be in a checkpoint
+  const random = seededRandom(request.seed, 'batches', epoch);
+  const order = shuffledIndices(train.n, random);
+  const batches = Math.ceil(train.n / batchSize);
   let lossSum = 0;
-  let step = course.firstStep;
-  for (let start = 0; start < train.n; start += settings.batchSize) {
-    const rows = order.subarray(start, start + settings.batchSize);
+  for (let batch = 0; batch < batches; batch++) {
+    const rows = order.subarray(batch * batchSize, (batch + 1) * batchSize);
+    const step = (epoch - 1) * batches + batch;
+    const rate = learningRateAt(step, settings.epochs * batches, settings.learningRate);
     const loss = tf.tidy(() => {
       const { value, grads } = tf.variableGrads(
         () =>
-          weightedCrossEntropy(tf, network, train, rows, {
-            labels: Int32Array.from(rows, (row) => labels[row] ?? 0),
-            weights: Float32Array.from(rows, (row) => weights?.[row] ?? 1),
-            classCount: K,
-            dropout: course.random,
-          }),
+          weightedCrossEntropy(
+            tf,
+            network.logits(gatherBatch(tf, train, rows), random),
+            Int32Array.from(rows, (row) => labels[row] ?? 0),
+            Float32Array.from(rows, (row) => weights?.[row] ?? 1),
+          ),
         [...network.variables.values()],
       );
-      optimiser.apply(grads, learningRateAt(step, course.steps, settings.learningRate));
+      optimiser.apply(grads, rate);
       return value.dataSync<'float32'>()[0] ?? NaN;
     });
     requireNumber(loss, settings.learningRate);
     lossSum += loss * rows.length;
-    step++;
     await tick();
     if (request.shouldStop?.() === true) return null;
   }
   return lossSum / train.n;
-}
-
-function weightedCrossEntropy(
-  tf: Tensorflow,
-  network: Network,
-  flows: ScaledFlows,
-  rows: Int32Array,
-  target: { labels: Int32Array; weights: Float32Array; classCount: number; dropout: SeededRandom },
-): Scalar {
-  const logits = network.logits(gatherBatch(tf, flows, rows), target.dropout); // [B, K]
-  const wanted = tf.oneHot(tf.tensor1d(target.labels, 'int32'), target.classCount);
-  const losses = tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), wanted), 1)); // [B]
-  return tf.mean(tf.mul(losses, tf.tensor1d(target.weights)));
 }
 
 function validate(

@@ -1,4 +1,4 @@
-"""Keras's Masking + LSTM + Dense with gradients, Conv1D, pooling, Adam.
+"""Keras's Masking + LSTM + Dense with gradients, Conv1D, pooling, Adam, BatchNormalization.
 
 python keras-networks.py > keras-networks.json
 """
@@ -94,6 +94,31 @@ for rate, gradient in zip(rates, steps):
     optimiser.apply([tf.constant(gradient)], [variable])
 adam = {"start": numbers(start), "rates": rates, "gradients": [numbers(g) for g in steps], "end": numbers(variable)}
 
+# BatchNormalization: prediction, then one training step with gradients.
+C = 5
+x = tf.constant(rng.normal(1, 2, (4, T, C)).astype(np.float32))
+layer = keras.layers.BatchNormalization(momentum=0.9)
+layer.build((None, T, C))
+layer.set_weights([rng.uniform(0.5, 1.5, C).astype(np.float32) for _ in range(4)])
+before = [numbers(w) for w in layer.get_weights()]
+predicted = layer(x, training=False)
+upstream = rng.normal(0, 1, x.shape).astype(np.float32)
+with tf.GradientTape() as tape:
+    tape.watch(x)
+    trained = layer(x, training=True)
+    loss = tf.reduce_sum(trained * upstream)
+sources = [x, layer.gamma.value, layer.beta.value]
+norm = {
+    "x": numbers(x),
+    "weights": dict(zip(["scale", "offset", "movingMean", "movingVariance"], before)),
+    "predicted": numbers(predicted),
+    "trained": numbers(trained),
+    "upstream": numbers(upstream),
+    "gradients": [numbers(g) for g in tape.gradient(loss, sources)],
+    "movedMean": numbers(layer.moving_mean),
+    "movedVariance": numbers(layer.moving_variance),
+}
+
 json.dump(
     {
         "source": "Keras, TensorFlow backend",
@@ -102,6 +127,7 @@ json.dump(
         "lstm": lstm,
         "conv1d": conv,
         "adam": adam,
+        "batchNorm": norm,
     },
     sys.stdout,
 )

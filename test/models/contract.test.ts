@@ -8,6 +8,7 @@ import { loadModel } from '../../models/load-model.js';
 import { selectFlows, type TrainedModel } from '../../models/model.js';
 import { trainCnn } from '../../models/tensorflow/cnn/train.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
+import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
 import { trainXgboost } from '../../models/xgboost/train.js';
 import { xgboostLibrary } from './setup.js';
 import { syntheticClasses, syntheticFlows } from './synthetic-flows.js';
@@ -55,6 +56,15 @@ const contenders: Contender[] = [
     train: async (options) => {
       const settings = { epochs: 3, batchSize: 32 };
       return (await trainCnn({ ...request, ...options, settings })).model;
+    },
+  },
+  {
+    kind: 'two-branch',
+    accuracy: 0.95,
+    readsTabular: true,
+    train: async (options) => {
+      const settings = { epochs: 3, batchSize: 32, learningRate: 0.01 };
+      return (await trainTwoBranch({ ...request, ...options, settings })).model;
     },
   },
   {

@@ -1,14 +1,24 @@
 /** A 1D convolutional network over packets, joined by the flow's statistics. B rows, K classes. */
-import type { Rank, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node';
-import { PPI_CHANNELS, PPI_PACKETS } from '../../model.js';
+import type { Rank, Tensor2D, Variable } from '@tensorflow/tfjs-node';
 import type { SeededRandom } from '../../../contracts/seeded-random.js';
+import { PPI_CHANNELS, PPI_PACKETS } from '../../model.js';
+import type { OnnxGraph, OnnxValue } from '../../onnx/graph.js';
+import type { OnnxBatch } from '../../onnx/inputs.js';
 import {
+  averagePoolNode,
+  convolutionNode,
+  denseNode,
+  maxPoolNode,
+  type Weights,
+} from '../../onnx/layers.js';
+import {
+  averagePool,
   conv1d,
   dense,
   dropUnits,
   glorotUniform,
-  maskedAveragePool,
-  maskedMaxPool,
+  maskedRelu,
+  maxPool,
   zeros,
 } from '../layers.js';
 import type { Batch, Network } from '../network.js';
@@ -66,21 +76,54 @@ export function createCnn(tf: Tensorflow, shape: CnnShape, random: SeededRandom)
     logits({ ppi, mask, tabular }: Batch, random: SeededRandom | null): Tensor2D {
       const drop = (x: Tensor2D) =>
         random === null || shape.dropout === 0 ? x : dropUnits(tf, x, shape.dropout, random);
+      const activated = (x: Tensor2D, { kernel, bias }: typeof hidden) =>
+        maskedRelu(tf, dense(tf, x, kernel, bias), null);
       let x = ppi; // [B, 30, 3]
       for (const { kernel, bias } of convolutions) {
         // Masked after each layer: what a bias leaves in the padding would leak into the last packets.
-        x = tf.mul<Tensor3D>(tf.relu(conv1d(tf, x, kernel, bias, 'same')), mask); // [B, 30, C]
+        x = maskedRelu(tf, conv1d(tf, x, kernel, bias, 'same'), mask); // [B, 30, C]
       }
       const flat = tf.reshape<Rank.R2>(x, [-1, PPI_PACKETS * channels]); // [B, 2880]
       const parts = [
-        maskedMaxPool(tf, x, mask), // [B, 96]
-        maskedAveragePool(tf, x, mask), // [B, 96]
-        tf.relu(dense(tf, flat, order.kernel, order.bias)), // [B, 64]
+        maxPool(tf, x), // [B, 96]
+        averagePool(tf, x, mask), // [B, 96]
+        activated(flat, order), // [B, 64]
       ];
-      if (stats !== null) parts.push(tf.relu(dense(tf, tabular, stats.kernel, stats.bias)));
+      if (stats !== null) parts.push(activated(tabular, stats));
       const joint = drop(tf.concat(parts, 1)); // [B, 192 + 64 + 64]
-      const deep = drop(tf.relu(dense(tf, joint, hidden.kernel, hidden.bias))); // [B, 128]
+      const deep = drop(activated(joint, hidden)); // [B, 128]
       return dense(tf, deep, output.kernel, output.bias); // [B, K]
     },
+    logitsNode: (graph, batch, weightsOf) => cnnNode(graph, batch, weightsOf, stats !== null),
   };
+}
+
+function cnnNode(
+  graph: OnnxGraph,
+  { ppi, mask, tabular }: OnnxBatch,
+  weights: (name: string) => Weights,
+  withStatistics: boolean,
+): OnnxValue {
+  const turned = (value: OnnxValue) =>
+    graph.node('Transpose', [value], { perm: { ints: [0, 2, 1] } });
+  const pair = (name: string) => [weights(`${name}/kernel`), weights(`${name}/bias`)] as const;
+  const layer = (value: OnnxValue, name: string) =>
+    graph.node('Relu', [denseNode(graph, value, ...pair(name))]);
+  const present = turned(mask); // [N, 1, 30]
+  let x = turned(ppi); // [N, 3, 30]
+  let channels = 0;
+  for (const [i, convolution] of CONVOLUTIONS.entries()) {
+    const convolved = convolutionNode(graph, x, ...pair(`conv${i + 1}`));
+    x = graph.node('Mul', [graph.node('Relu', [convolved]), present]); // [N, C, 30]
+    channels = convolution.channels;
+  }
+  const flat = graph.reshape(turned(x), PPI_PACKETS * channels);
+  const parts = [
+    maxPoolNode(graph, x),
+    averagePoolNode(graph, x, present),
+    layer(flat, 'order'),
+    ...(withStatistics ? [layer(tabular, 'stats')] : []),
+  ];
+  const joint = graph.node('Concat', parts, { axis: { i: 1 } });
+  return denseNode(graph, layer(joint, 'dense'), ...pair('classes'));
 }

@@ -1,6 +1,7 @@
 /** Masking + LSTM + softmax over the packets of a flow. B rows, U units, K classes. */
 import type { Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node';
 import { PPI_CHANNELS } from '../../model.js';
+import { denseNode, lstmNode } from '../../onnx/layers.js';
 import type { SeededRandom } from '../../../contracts/seeded-random.js';
 import { dense, dropUnits, glorotUniform, orthogonalRows, variableOf, zeros } from '../layers.js';
 import type { Batch, Network } from '../network.js';
@@ -42,6 +43,14 @@ export function createLstm(tf: Tensorflow, shape: LstmShape, random: SeededRando
           ? last
           : dropUnits(tf, last, shape.dropout, dropout);
       return dense(tf, kept, weights['classes/kernel'], weights['classes/bias']); // [B, K]
+    },
+    logitsNode(graph, { ppi, mask }, weightsOf) {
+      const last = lstmNode(graph, ppi, mask, {
+        kernel: weightsOf('lstm/kernel'),
+        recurrent: weightsOf('lstm/recurrent'),
+        bias: weightsOf('lstm/bias'),
+      });
+      return denseNode(graph, last, weightsOf('classes/kernel'), weightsOf('classes/bias'));
     },
   };
 }

@@ -32,7 +32,8 @@ const compact = (home: StoreHome, shouldStop = () => false) =>
   compactWeeksJob(
     {},
     {
-      ...{ layout: homeLayout(home.root), setupDir: '', stagingDir: home.staging(), threads: 2 },
+      ...{ layout: homeLayout(home.root), setupDir: '', threads: 2 },
+      ...{ stagingDir: home.staging(), checkpointDir: home.staging() },
       ...{ progress: () => undefined, shouldStop },
     },
   );

@@ -56,6 +56,7 @@ export async function contextOf(home: StoreHome): Promise<JobContext> {
   return {
     ...{ layout: homeLayout(home.root), setupDir: path.resolve('.cache/setup'), threads: 2 },
     stagingDir: await mkdtemp(path.join(home.root, 'job-')),
+    checkpointDir: path.join(home.root, 'checkpoints'),
     ...{ progress: () => undefined, shouldStop: () => false },
   };
 }

@@ -1,7 +1,13 @@
-import type { Tensor3D } from '@tensorflow/tfjs-node';
+import type { Tensor3D, Variable } from '@tensorflow/tfjs-node';
 import { describe, expect, test } from 'vitest';
 import { Adam } from '../../../models/tensorflow/adam.js';
-import { conv1d, maskedAveragePool, maskedMaxPool } from '../../../models/tensorflow/layers.js';
+import {
+  batchNorm,
+  createBatchNorm,
+  type BatchNorm,
+} from '../../../models/tensorflow/batch-norm.js';
+import { averagePool, conv1d, maxPool } from '../../../models/tensorflow/layers.js';
+import { weightedCrossEntropy } from '../../../models/tensorflow/loss.js';
 import { createLstm } from '../../../models/tensorflow/lstm/network.js';
 import { writeWeights, type Batch } from '../../../models/tensorflow/network.js';
 import { tensorflow } from '../../../models/tensorflow/runtime.js';
@@ -41,6 +47,13 @@ interface Golden {
     readonly gradients: GoldenTensor[];
     readonly end: GoldenTensor;
   };
+  readonly batchNorm: Record<
+    'x' | 'predicted' | 'trained' | 'upstream' | 'movedMean' | 'movedVariance',
+    GoldenTensor
+  > & {
+    readonly weights: Record<keyof BatchNorm, GoldenTensor>;
+    readonly gradients: [x: GoldenTensor, scale: GoldenTensor, offset: GoldenTensor];
+  };
 }
 
 const golden = readGolden<Golden>('keras-networks');
@@ -71,11 +84,16 @@ describe('Masking + LSTM + Dense', () => {
   });
 
   test('has the gradients of Keras in every weight', () => {
-    const { value, grads } = tf.variableGrads(() => {
-      const wanted = tf.oneHot(tf.tensor1d(golden.lstm.labels, 'int32'), classCount);
-      const losses = tf.neg(tf.sum(tf.mul(tf.logSoftmax(network.logits(batch, null)), wanted), 1));
-      return tf.mean(tf.mul(losses, tf.tensor1d(golden.lstm.rowWeights)));
-    }, [...network.variables.values()]);
+    const { value, grads } = tf.variableGrads(
+      () =>
+        weightedCrossEntropy(
+          tf,
+          network.logits(batch, null),
+          Int32Array.from(golden.lstm.labels),
+          Float32Array.from(golden.lstm.rowWeights),
+        ),
+      [...network.variables.values()],
+    );
     expectClose(value.dataSync(), [golden.lstm.loss], golden.tolerance.forward);
     for (const [name, variable] of network.variables) {
       expectClose(
@@ -106,25 +124,49 @@ describe('convolution and pooling', () => {
 
   test('max pooling is that of Keras, over all packets and over those present', () => {
     const x = tf.relu(convolve('same'));
-    expectClose(maskedMaxPool(tf, x, mask).dataSync(), golden.conv1d.maxPool.values, forward);
-    expectClose(
-      maskedMaxPool(tf, x, tf.onesLike(mask)).dataSync(),
-      golden.conv1d.maxPoolAll.values,
-      forward,
-    );
+    const present = tf.mul<Tensor3D>(x, mask);
+    expectClose(maxPool(tf, present).dataSync(), golden.conv1d.maxPool.values, forward);
+    expectClose(maxPool(tf, x).dataSync(), golden.conv1d.maxPoolAll.values, forward);
   });
 
   test('average pooling is that of Keras with its mask; a flow without packets gives 0', () => {
     const x = tf.relu(convolve('same'));
-    const pooled = maskedAveragePool(tf, x, mask);
+    const pooled = averagePool(tf, tf.mul(x, mask), mask);
     expectClose(tf.gather(pooled, present).dataSync(), golden.conv1d.averagePool.values, forward);
     const absent = lengths.indexOf(0);
     expect(tf.sum(tf.gather(pooled, [absent])).dataSync()[0]).toBe(0);
     expectClose(
-      maskedAveragePool(tf, x, tf.onesLike(mask)).dataSync(),
+      averagePool(tf, x, tf.onesLike(mask)).dataSync(),
       golden.conv1d.averagePoolAll.values,
       forward,
     );
+  });
+});
+
+describe('batch normalisation', () => {
+  const { forward, gradientRelative } = golden.tolerance;
+  const { x, weights, predicted, trained, upstream, gradients, ...moved } = golden.batchNorm;
+  const layer = createBatchNorm(tf, weights.scale.values.length);
+  for (const [part, variable] of Object.entries(layer) as [keyof BatchNorm, Variable][]) {
+    variable.assign(tensor(weights[part]));
+  }
+
+  test('predicts as Keras does, by the moving statistics', () => {
+    const y = batchNorm(tf, tensor(x), layer, false);
+    expectClose(y.dataSync(), predicted.values, forward);
+  });
+
+  test('has the values and gradients of Keras in training, and moves as there', () => {
+    const slopes = tf.grads((input, scale, offset) => {
+      const y = batchNorm(tf, input, { ...layer, scale, offset } as BatchNorm, true); // read only
+      expectClose(y.dataSync(), trained.values, forward);
+      return tf.sum(tf.mul(y, tensor(upstream)));
+    })([tensor(x), layer.scale, layer.offset]);
+    gradients.forEach(({ values }, i) =>
+      expectClose(slopes[i]?.dataSync() ?? [], values, gradientRelative, true),
+    );
+    expectClose(layer.movingMean.dataSync(), moved.movedMean.values, forward);
+    expectClose(layer.movingVariance.dataSync(), moved.movedVariance.values, forward);
   });
 });
 

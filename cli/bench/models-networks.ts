@@ -1,0 +1,163 @@
+/** The neural networks against Keras: the same layers, flows, batches and threads. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededRandom } from '../../contracts/seeded-random.js';
+import {
+  NETWORK_KINDS,
+  PPI_CHANNELS,
+  PPI_PACKETS,
+  PPI_WIDTH,
+  selectFlows,
+  type LabelledFlows,
+  type NetworkKind,
+} from '../../models/model.js';
+import type { ClassifierRequest } from '../../models/tensorflow/classifier.js';
+import { trainCnn } from '../../models/tensorflow/cnn/train.js';
+import { trainLstm } from '../../models/tensorflow/lstm/train.js';
+import type { NetworkSettings } from '../../models/tensorflow/settings.js';
+import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
+import { comparePairs, type BenchCase } from './pairs.js';
+import { startPythonPeer } from './python-peer.js';
+
+/** What to measure, and with which Keras. */
+export interface NetworkBenchOptions {
+  readonly pairs: number;
+  /** Python interpreter that has Keras and TensorFlow. */
+  readonly python: string;
+  /** Flows that are trained on and predicted; one in ten of them validates. */
+  readonly flows: number;
+}
+
+const CLASSES = 180;
+const FEATURES = 73;
+
+/** As in scripts/bench/networks_keras.py. */
+const VALIDATION = 10;
+
+/** Rows of a training batch: the published CNN's and LSTM's. */
+const BATCH: Readonly<Record<NetworkKind, number>> = { lstm: 64, cnn: 128, 'two-branch': 128 };
+
+const LEARNING_RATE = 0.002;
+
+const TRAIN = { lstm: trainLstm, cnn: trainCnn, 'two-branch': trainTwoBranch };
+
+/**
+ * Rows per second of fit (the second epoch, with its validation) and predict (with scaling), in
+ * alternating pairs against Keras.
+ *
+ * @throws PipelineError BENCH_PEER_FAILED when the peer ends
+ */
+export async function benchNetworks(
+  { pairs, python, flows: n }: NetworkBenchOptions,
+  say: (line: string) => void,
+): Promise<BenchCase[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'sentinel-bench-'));
+  const peer = startPythonPeer('networks_keras.py', python, '; with tensorflow-cpu and keras');
+  try {
+    const data = randomFlows(n);
+    await writeArrays(folder, data);
+    await peer.ask({ load: folder, classes: CLASSES, features: FEATURES });
+    const cases: BenchCase[] = [];
+    for (const kind of NETWORK_KINDS) {
+      const ours = await fit(kind, data);
+      const label = { unit: 'rows/s', peer: 'Keras' };
+      const training = n - Math.ceil(n / VALIDATION);
+      const fitting = { fit: kind, batch: BATCH[kind], rate: LEARNING_RATE };
+      cases.push(
+        await comparePairs(
+          { case: `${kind} fit`, ...label },
+          {
+            ours: async () => {
+              const { model, seconds } = await fit(kind, data);
+              model.dispose();
+              return training / seconds;
+            },
+            theirs: async () => training / (await peer.ask(fitting)),
+          },
+          pairs,
+        ),
+        await comparePairs(
+          { case: `${kind} predict`, ...label },
+          {
+            ours: () => Promise.resolve(n / secondsOf(() => ours.model.predict(data.flows))),
+            theirs: async () => n / (await peer.ask({ predict: kind })),
+          },
+          pairs,
+        ),
+      );
+      ours.model.dispose();
+      say(`${kind} measured`);
+    }
+    return cases;
+  } finally {
+    await peer.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Two epochs; the first warms up. */
+async function fit(kind: NetworkKind, data: LabelledFlows) {
+  const rows = Int32Array.from({ length: data.flows.n }, (_, i) => i);
+  const ends: number[] = [];
+  const request: ClassifierRequest<NetworkSettings> = {
+    train: selectRows(
+      data,
+      rows.filter((row) => row % VALIDATION !== 0),
+    ),
+    validation: selectRows(
+      data,
+      rows.filter((row) => row % VALIDATION === 0),
+    ),
+    classes: Array.from({ length: CLASSES }, (_, k) => `app-${k}`),
+    ...{ preset: 'bench', seed: 1 },
+    settings: {
+      ...{ epochs: 2, patienceEpochs: 2, batchSize: BATCH[kind] },
+      ...{ learningRate: LEARNING_RATE, classWeightCap: 0, dropout: 0.1 },
+    },
+    onEpoch: () => ends.push(performance.now()),
+  };
+  const { model } = await TRAIN[kind](request);
+  const [first = NaN, second = NaN] = ends;
+  return { model, seconds: (second - first) / 1_000 };
+}
+
+function secondsOf(work: () => void): number {
+  const started = performance.now();
+  work();
+  return (performance.now() - started) / 1_000;
+}
+
+function selectRows({ flows, labels }: LabelledFlows, rows: Int32Array): LabelledFlows {
+  return { flows: selectFlows(flows, rows), labels: rows.map((row) => labels[row] ?? 0) };
+}
+
+/** Speed does not depend on what the flows say: random ones of 1 to 30 packets. */
+function randomFlows(n: number): LabelledFlows {
+  const random = seededRandom('bench-networks');
+  const ppi = new Float32Array(n * PPI_WIDTH);
+  const lengths = Uint8Array.from({ length: n }, () => 1 + random.below(PPI_PACKETS));
+  lengths.forEach((length, i) => {
+    for (let t = 0; t < length; t++) {
+      const at = i * PPI_WIDTH + t * PPI_CHANNELS;
+      ppi.set([1 + random.below(1460), random.below(2) * 2 - 1, random.below(5_000)], at);
+    }
+  });
+  return {
+    flows: {
+      ...{ n, ppi, lengths },
+      tabular: Float32Array.from({ length: n * FEATURES }, () => random.below(10_000)),
+      featureNames: Array.from({ length: FEATURES }, (_, f) => `feature_${f}`),
+    },
+    labels: Int32Array.from({ length: n }, () => random.below(CLASSES)),
+  };
+}
+
+function writeArrays(folder: string, { flows, labels }: LabelledFlows): Promise<unknown> {
+  return Promise.all([
+    writeFile(join(folder, 'ppi.f32'), flows.ppi),
+    writeFile(join(folder, 'lengths.u8'), flows.lengths),
+    writeFile(join(folder, 'tabular.f32'), flows.tabular),
+    writeFile(join(folder, 'labels.i32'), labels),
+  ]);
+}
