@@ -71,6 +71,7 @@ async function contextOf(home: StoreHome): Promise<JobContext> {
   return {
     ...{ layout: homeLayout(home.root), setupDir: path.resolve('.cache/setup'), threads: 1 },
     stagingDir: await mkdtemp(path.join(home.root, 'job-')),
+    checkpointDir: path.join(home.root, 'checkpoints'),
     ...{ progress: () => undefined, shouldStop: () => false },
   };
 }
