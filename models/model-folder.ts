@@ -46,8 +46,19 @@ const weights = z.object({
   tensors: z.array(z.object({ name: z.string(), shape: z.array(z.number().int()) })),
 });
 
+const booster = {
+  scaling: z.null(),
+  /** The file beside it, in the library's own format. */
+  booster: z.string(),
+  /** Whether the 90 packet columns stand before the tabular ones. */
+  packets: z.boolean().default(true), // folders of before it could be chosen
+  /** When it was made. */
+  createdAt: z.iso.datetime().default('1970-01-01T00:00:00.000Z'), // folders of before it was noted
+};
+
 const manifest = z.discriminatedUnion('kind', [
-  z.object({ ...common, kind: z.literal('xgboost'), scaling: z.null(), booster: z.string() }),
+  z.object({ ...common, ...booster, kind: z.literal('xgboost') }),
+  z.object({ ...common, ...booster, kind: z.literal('lightgbm') }),
   z.object({ ...common, kind: z.literal('lstm'), scaling, weights }),
   z.object({ ...common, kind: z.literal('cnn'), scaling, weights }),
   z.object({
