@@ -15,7 +15,7 @@ const train = syntheticFlows({ n: 300, classes: 4, seed: 1, noiseBytes: 500 });
 const validation = syntheticFlows({ n: 120, classes: 4, seed: 2, noiseBytes: 500 });
 const request = { train, validation, classes: syntheticClasses(4), preset: 'test', seed: 3 };
 
-const common = { rounds: 60, learningRate: 0.6, patienceRounds: 3 };
+const common = { rounds: 60, learningRate: 0.6, patienceRounds: 2 };
 const boosters = [
   {
     kind: 'xgboost',
@@ -29,7 +29,7 @@ const boosters = [
     kind: 'lightgbm',
     fault: /^LIGHTGBM_CALL .*learning_rate/,
     boost: (options: Options) => {
-      const settings = { ...common, leaves: 8, minRowsPerLeaf: 5, ...options.settings };
+      const settings = { ...common, leaves: 8, minRowsPerLeaf: 2, l2: 0, ...options.settings };
       return trainLightgbm({ ...request, ...options, settings, libraryPath: lightgbmLibrary() });
     },
   },
