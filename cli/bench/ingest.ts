@@ -79,7 +79,7 @@ async function comparePeer(
     const { rows } = await parseOurs(file, folder);
     const theirs = async (): Promise<number> => {
       const out = join(folder, 'theirs');
-      const seconds = await peer.parse(file, out);
+      const seconds = await peer.ask({ file, out });
       await expectRows(peerName, out, rows);
       await rm(out, { recursive: true });
       return rows / seconds;

@@ -6,6 +6,7 @@ import { INGEST_PEERS, type IngestPeerName } from '../bench/ingest-peer.js';
 import { benchIngest } from '../bench/ingest.js';
 import type { BenchAlone, BenchCase } from '../bench/pairs.js';
 import { benchTables } from '../bench/tables.js';
+import { installation } from '../../activities/installation.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
@@ -15,7 +16,8 @@ interface BenchOptions {
   readonly peers?: string;
   readonly python: string;
   readonly file: string[];
-  readonly flows: string;
+  readonly flows?: string;
+  readonly threads: string;
   readonly json: boolean;
 }
 
@@ -24,9 +26,16 @@ const BENCHES = {
   ingest: (pairs: number, options: BenchOptions): Promise<(BenchCase | BenchAlone)[]> => {
     const peers = peerNames(options.peers ?? '');
     if (peers.length === 0) say('no --peers: ours is measured alone');
-    const flows = wholeNumber('--flows', options.flows, 7);
+    const flows = wholeNumber('--flows', options.flows ?? '500000', 7);
     const files = options.file.map((file) => resolve(file));
     return benchIngest({ pairs, peers, python: options.python, files, flows }, say);
+  },
+  models: async (pairs: number, options: BenchOptions): Promise<BenchCase[]> => {
+    const { benchModels } = await import('../bench/models.js'); // native libraries
+    const { setupDir } = installation;
+    const flows = wholeNumber('--flows', options.flows ?? '20000', 100);
+    const threads = wholeNumber('--threads', options.threads, 1);
+    return benchModels({ pairs, python: options.python, setupDir, flows, threads }, say);
   },
   tables: (pairs: number): Promise<(BenchCase | BenchAlone)[]> =>
     benchTables({ pairs, weeks: 52, apps: 180 }, say),
@@ -39,9 +48,17 @@ export function benchCommand(): Command {
     .addArgument(new Argument('<name>', 'which bench').choices(Object.keys(BENCHES)))
     .option('--pairs <n>', 'pairs a case', '7')
     .option('--peers <names>', `ingest: against which of ${INGEST_PEERS.join(',')}`)
-    .option('--python <path>', 'ingest: interpreter with scripts/bench/requirements.txt', 'python3')
+    .option(
+      '--python <path>',
+      'ingest, models: interpreter with scripts/bench/requirements.txt',
+      'python3',
+    )
     .option('--file <path...>', 'ingest: these flow files instead of generated ones', [])
-    .option('--flows <n>', 'ingest: rows of the generated day, at least', '500000')
+    .option(
+      '--flows <n>',
+      'ingest: rows of the generated day, at least (500000); models: flows to train on (20000)',
+    )
+    .option('--threads <n>', 'models: threads of each side', '2')
     .option('--json', 'as JSON', false)
     .action(async (name: keyof typeof BENCHES, options: BenchOptions) => {
       const cases = await BENCHES[name](wholeNumber('--pairs', options.pairs, 1), options);

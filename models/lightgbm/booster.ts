@@ -3,7 +3,7 @@ import { filled, type NativePointer, type Out } from '../boosting/native-library
 import type { GrowingTrees, TreeTask, Trees } from '../boosting/trees.js';
 import { addressOf, type LightgbmLibrary } from './bindings.js';
 import { Dataset } from './dataset.js';
-import type { LightgbmSettings } from './settings.js';
+import { lightgbmParameters, type LightgbmSettings } from './settings.js';
 
 /** The library's numbers: what to predict, what to tell of a column, a type of values, all rounds. */
 const PREDICT = { probability: 0, margin: 1, contributions: 3 } as const;
@@ -99,7 +99,9 @@ export class GrowingLightgbm implements GrowingTrees {
 
   /** @throws PipelineError LIGHTGBM_CALL, and whatever the rows throw */
   constructor(library: LightgbmLibrary, task: TreeTask<LightgbmSettings>) {
-    const settings = parameters(task);
+    const settings = Object.entries(lightgbmParameters(task))
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' ');
     this.#library = library;
     this.#threads = task.settings.threads;
     this.#shape = {
@@ -155,37 +157,4 @@ export class GrowingLightgbm implements GrowingTrees {
     write(buffer);
     return new TextDecoder().decode(buffer.subarray(0, -1));
   }
-}
-
-function parameters({
-  classCount,
-  settings,
-  seed,
-  positiveWeight,
-}: TreeTask<LightgbmSettings>): string {
-  const objective =
-    classCount === 2
-      ? { objective: 'binary', metric: 'binary_logloss', scale_pos_weight: positiveWeight }
-      : { objective: 'multiclass', metric: 'multi_logloss', num_class: classCount };
-  const all = {
-    ...objective,
-    learning_rate: settings.learningRate,
-    num_leaves: settings.leaves,
-    min_data_in_leaf: settings.minRowsPerLeaf,
-    max_bin: settings.maxBins,
-    feature_fraction: settings.columnShare,
-    bagging_fraction: settings.rowShare,
-    bagging_freq: settings.rowShare < 1 ? 1 : 0,
-    lambda_l2: settings.l2,
-    num_threads: settings.threads,
-    seed,
-    // the same trees whatever the load of the machine: else it tries which order is faster
-    deterministic: true,
-    force_col_wise: true,
-    is_provide_training_metric: true,
-    verbosity: -1,
-  };
-  return Object.entries(all)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');
 }

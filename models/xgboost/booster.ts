@@ -11,7 +11,7 @@ import {
 } from './bindings.js';
 import { DataMatrix } from './data-matrix.js';
 import { deviceOf } from './device.js';
-import type { XgboostSettings } from './settings.js';
+import { xgboostParameters, type XgboostSettings } from './settings.js';
 
 /** Grown trees. */
 export class XgboostTrees implements Trees {
@@ -156,7 +156,11 @@ export class GrowingXgboost implements GrowingTrees {
     }
     const handles = this.#matrices.map(({ handle }) => handle);
     this.#handle = library.receive('XGBoosterCreate', handles, handles.length);
-    configure(library, this.#handle, parameters(task, deviceOf(task.settings.device, library)));
+    configure(
+      library,
+      this.#handle,
+      xgboostParameters(task, deviceOf(task.settings.device, library)),
+    );
   }
 
   grow(): boolean {
@@ -198,34 +202,6 @@ function configure(
 ): void {
   for (const [name, value] of Object.entries(parameters))
     library.call('XGBoosterSetParam', handle, name, String(value));
-}
-
-function parameters(
-  { classCount, settings, seed, positiveWeight }: TreeTask<XgboostSettings>,
-  device: string,
-): Record<string, string | number> {
-  const objective =
-    classCount === 2
-      ? {
-          objective: 'binary:logistic',
-          eval_metric: 'logloss',
-          scale_pos_weight: positiveWeight,
-        }
-      : { objective: 'multi:softprob', eval_metric: 'mlogloss', num_class: classCount };
-  return {
-    ...objective,
-    device,
-    tree_method: 'hist',
-    eta: settings.learningRate,
-    max_depth: settings.maxDepth,
-    max_bin: settings.maxBins,
-    min_child_weight: settings.minChildWeight,
-    colsample_bytree: settings.columnShare,
-    subsample: settings.rowShare,
-    lambda: settings.l2,
-    nthread: settings.threads,
-    seed,
-  };
 }
 
 /** @param type 0 probabilities, 1 margins, 2 SHAP values */

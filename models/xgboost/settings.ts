@@ -1,5 +1,5 @@
 /** Settings of XGBoost's trees. */
-import type { BoostingSettings } from '../boosting/trees.js';
+import type { BoostingSettings, TreeTask } from '../boosting/trees.js';
 
 /** How to grow the trees; every field has a default in `XGBOOST_DEFAULTS`. */
 export interface XgboostSettings extends BoostingSettings {
@@ -30,3 +30,41 @@ export const XGBOOST_DEFAULTS: XgboostSettings = {
   threads: 2,
   device: 'auto',
 };
+
+/**
+ * The settings in the library's words; its Python package takes the same.
+ *
+ * @param device see `deviceOf`
+ */
+export function xgboostParameters(
+  {
+    classCount,
+    settings,
+    seed,
+    positiveWeight,
+  }: Omit<TreeTask<XgboostSettings>, 'train' | 'validation'>,
+  device: string,
+): Record<string, string | number> {
+  const objective =
+    classCount === 2
+      ? {
+          objective: 'binary:logistic',
+          eval_metric: 'logloss',
+          scale_pos_weight: positiveWeight,
+        }
+      : { objective: 'multi:softprob', eval_metric: 'mlogloss', num_class: classCount };
+  return {
+    ...objective,
+    device,
+    tree_method: 'hist',
+    eta: settings.learningRate,
+    max_depth: settings.maxDepth,
+    max_bin: settings.maxBins,
+    min_child_weight: settings.minChildWeight,
+    colsample_bytree: settings.columnShare,
+    subsample: settings.rowShare,
+    lambda: settings.l2,
+    nthread: settings.threads,
+    seed,
+  };
+}
