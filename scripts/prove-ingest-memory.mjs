@@ -11,7 +11,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -81,7 +81,8 @@ async function parse(file, stagingDir) {
     compression: 'none',
     sha256: await fileHash(file, 'sha256'),
   };
-  const { rowsStored } = await parseFlowsJob({ source }, { stagingDir, progress: () => undefined });
+  const context = { stagingDir, threads: cpus().length, progress: () => undefined };
+  const { rowsStored } = await parseFlowsJob({ source }, context);
   process.send({
     rowsStored,
     seconds: Math.round((performance.now() - started) / 1_000),

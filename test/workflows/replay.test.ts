@@ -20,14 +20,15 @@ const HISTORIES = new URL('../histories/', import.meta.url);
 const PIPELINES = [
   ...['ingest', 'lifecycle', 'monitor', 'retrain', 'schedule-tick', 'train', 'weekly'],
 ];
+const ENGINE = [
+  ...['approval', 'backfill', 'backfill-dry-run', 'branched', 'branched-rerun', 'callback'],
+  ...['long', 'long-continued', 'map-batch', 'mapped', 'short-circuit', 'teardown'],
+];
 /** The kinds of workflows that each released interpreter ran. */
 const KINDS: { readonly [version: string]: readonly string[] } = {
   'v0.3.0': PIPELINES,
-  'v0.4.0': [
-    ...PIPELINES,
-    ...['approval', 'asset-trigger', 'backfill', 'backfill-dry-run', 'branched', 'branched-rerun'],
-    ...['callback', 'long', 'long-continued', 'map-batch', 'mapped', 'short-circuit', 'teardown'],
-  ],
+  'v0.4.0': [...PIPELINES, ...ENGINE, 'asset-trigger'],
+  'v0.5.0': [...PIPELINES, ...ENGINE],
 };
 const saved = Object.entries(KINDS).flatMap(([version, kinds]) =>
   kinds.map((kind) => `${version}/${kind}.json`),
