@@ -46,7 +46,7 @@ export async function fitTrees(
   return { settings, ...(await trainXgboost({ ...request, settings, libraryPath, onRound })) };
 }
 
-/** Flows times trees that are explained: some ten seconds. */
+/** Flows times trees that are explained: 1.4 s of CPU time with trees of few leaves. */
 const EXPLAINED = 1_000_000;
 
 /**

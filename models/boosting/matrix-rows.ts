@@ -48,6 +48,31 @@ export interface LabelledRows {
   batches(): Iterable<Float32Array>;
 }
 
+/** Every `step`-th row, from the first. */
+export function everyNth(rows: LabelledRows, step: number): LabelledRows {
+  const width = rows.columnNames.length;
+  return {
+    rows: Math.ceil(rows.rows / step),
+    columnNames: rows.columnNames,
+    labels: rows.labels.filter((_, i) => i % step === 0),
+    ...(rows.weights !== undefined && { weights: rows.weights.filter((_, i) => i % step === 0) }),
+    *batches() {
+      let skip = 0; // rows of the next batch before the first one wanted
+      for (const batch of rows.batches()) {
+        const count = batch.length / width;
+        const wanted = Math.max(0, Math.ceil((count - skip) / step));
+        const kept = new Float32Array(wanted * width);
+        for (let i = 0; i < wanted; i++) {
+          const start = (skip + i * step) * width;
+          kept.set(batch.subarray(start, start + width), i * width);
+        }
+        skip += wanted * step - count;
+        if (wanted > 0) yield kept;
+      }
+    },
+  };
+}
+
 /** Names of the columns of `matrixRows`, in order. */
 export function columnNames(featureNames: readonly string[], packets: boolean): string[] {
   return packets ? [...PPI_COLUMN_NAMES, ...featureNames] : [...featureNames];

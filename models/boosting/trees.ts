@@ -1,6 +1,11 @@
 /** What both boosting libraries offer. N rows, F columns, K classes; G = K outputs per row, or 1 where K = 2. */
 import type { LabelledRows } from './matrix-rows.js';
 
+/** G for K classes. */
+export function outputsOf(classCount: number): number {
+  return classCount === 2 ? 1 : classCount;
+}
+
 /** Settings that mean the same in both libraries. */
 export interface BoostingSettings {
   /** Most rounds; a round is one tree per output. */
@@ -40,7 +45,7 @@ export interface TreeTask<Settings extends BoostingSettings> {
 export interface GrowingTrees {
   /** Grows one round and blocks the thread meanwhile; false when no further split helps. */
   grow(): boolean;
-  /** Mean logloss over the training rows, weighted as in training, and over the validation rows. */
+  /** Mean logloss over the training rows (or a sample of many), weighted as in training, and over the validation rows. */
   losses(): readonly [train: number, validation: number];
   /** The first `rounds` rounds, apart from the data. */
   keep(rounds: number): Trees;

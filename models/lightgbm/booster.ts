@@ -1,6 +1,6 @@
 /** Gradient-boosted trees of lib_lightgbm, growing and grown. Free them with `dispose`. */
 import { filled, type NativePointer, type Out } from '../boosting/native-library.js';
-import type { GrowingTrees, TreeTask, Trees } from '../boosting/trees.js';
+import { outputsOf, type GrowingTrees, type TreeTask, type Trees } from '../boosting/trees.js';
 import { addressOf, type LightgbmLibrary } from './bindings.js';
 import { Dataset } from './dataset.js';
 import { lightgbmParameters, type LightgbmSettings } from './settings.js';
@@ -16,7 +16,6 @@ export class LightgbmTrees implements Trees {
   readonly rounds: number;
   readonly #library: LightgbmLibrary;
   readonly #handle: NativePointer;
-  readonly #text: string;
   readonly #columns: number;
   readonly #outputs: number;
   readonly #threads: number;
@@ -35,7 +34,6 @@ export class LightgbmTrees implements Trees {
   ) {
     const rounds: Out<number> = [null];
     this.#library = library;
-    this.#text = text;
     this.#handle = library.receive('LGBM_BoosterLoadModelFromString', text, rounds);
     this.rounds = filled(rounds);
     this.#columns = shape.columns;
@@ -67,7 +65,7 @@ export class LightgbmTrees implements Trees {
   }
 
   toBytes(): Uint8Array {
-    return new TextEncoder().encode(this.#text);
+    return modelText(this.#library, this.#handle, ALL);
   }
 
   dispose(): void {
@@ -106,7 +104,7 @@ export class GrowingLightgbm implements GrowingTrees {
     this.#threads = task.settings.threads;
     this.#shape = {
       columns: task.train.columnNames.length,
-      outputs: task.classCount === 2 ? 1 : task.classCount,
+      outputs: outputsOf(task.classCount),
     };
     const train = Dataset.train(library, task.train, settings);
     const made: { dispose(): void }[] = [train];
@@ -138,23 +136,25 @@ export class GrowingLightgbm implements GrowingTrees {
   }
 
   keep(rounds: number): LightgbmTrees {
-    return new LightgbmTrees(this.#library, this.#textOf(rounds), this.#shape, this.#threads);
+    const text = new TextDecoder().decode(modelText(this.#library, this.#handle, rounds));
+    return new LightgbmTrees(this.#library, text, this.#shape, this.#threads);
   }
 
   dispose(): void {
     this.#library.call('LGBM_BoosterFree', this.#handle);
     for (const set of this.#sets) set.dispose();
   }
+}
 
-  #textOf(rounds: number): string {
-    const write = (buffer: Uint8Array) => {
-      const length: Out<number> = [null];
-      const range = [0, rounds, IMPORTANCE.gain, buffer.length];
-      this.#library.call('LGBM_BoosterSaveModelToString', this.#handle, ...range, length, buffer);
-      return Number(filled(length)); // with the ending zero
-    };
-    const buffer = new Uint8Array(write(new Uint8Array(1)));
-    write(buffer);
-    return new TextDecoder().decode(buffer.subarray(0, -1));
-  }
+/** The first `rounds` rounds as the Python package's `save_model` writes them. */
+function modelText(library: LightgbmLibrary, handle: NativePointer, rounds: number): Uint8Array {
+  const write = (buffer: Uint8Array) => {
+    const length: Out<number> = [null];
+    const range = [0, rounds, IMPORTANCE.gain, buffer.length];
+    library.call('LGBM_BoosterSaveModelToString', handle, ...range, length, buffer);
+    return Number(filled(length)); // with the ending zero
+  };
+  const buffer = new Uint8Array(write(new Uint8Array(1)));
+  write(buffer);
+  return buffer.subarray(0, -1);
 }

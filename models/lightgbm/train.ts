@@ -2,6 +2,7 @@
 import { BoostedModel } from '../boosting/model.js';
 import { columnNames } from '../boosting/matrix-rows.js';
 import { trainTrees, type BoostingRequest, type BoostingRound } from '../boosting/train.js';
+import { outputsOf } from '../boosting/trees.js';
 import { readModelFile, type ManifestOf } from '../model-folder.js';
 import type { TrainingResult } from '../model.js';
 import { loadLightgbm, type LightgbmLibrary } from './bindings.js';
@@ -38,7 +39,7 @@ export async function loadLightgbmModel(
   const bytes = await readModelFile(dir, manifest.booster);
   const shape = {
     columns: columnNames(manifest.featureNames, manifest.packets).length,
-    outputs: manifest.classes.length === 2 ? 1 : manifest.classes.length,
+    outputs: outputsOf(manifest.classes.length),
   };
   const text = new TextDecoder().decode(bytes);
   return new BoostedModel(new LightgbmTrees(library, text, shape, threads), manifest);

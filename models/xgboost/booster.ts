@@ -1,5 +1,6 @@
 /** Gradient-boosted trees of libxgboost, growing and grown. Free them with `dispose`. */
 import { filled, type NativePointer, type Out } from '../boosting/native-library.js';
+import { everyNth, type LabelledRows } from '../boosting/matrix-rows.js';
 import type { GrowingTrees, TreeTask, Trees } from '../boosting/trees.js';
 import {
   arrayInterface,
@@ -131,11 +132,15 @@ export class XgboostTrees implements Trees {
   }
 }
 
+/** Training rows whose loss is watched, evenly spaced: the library copies a score for each of them and each class. */
+const WATCHED_ROWS = 100_000;
+
 /** Trees in training, with their rows. */
 export class GrowingXgboost implements GrowingTrees {
   readonly #library: XgboostLibrary;
   readonly #handle: NativePointer;
-  readonly #matrices: readonly [train: DataMatrix, validation: DataMatrix];
+  readonly #train: DataMatrix;
+  readonly #watched: readonly [train: DataMatrix, validation: DataMatrix];
   readonly #columnNames: readonly string[];
   readonly #threads: number;
   #rounds = 0;
@@ -146,15 +151,23 @@ export class GrowingXgboost implements GrowingTrees {
     this.#library = library;
     this.#columnNames = task.train.columnNames;
     this.#threads = threads;
-    const train = DataMatrix.quantile(library, task.train, { maxBins, threads });
+    this.#train = DataMatrix.quantile(library, task.train, { maxBins, threads });
+    const made = [this.#train];
     try {
-      const options = { maxBins, threads, bins: train };
-      this.#matrices = [train, DataMatrix.quantile(library, task.validation, options)];
+      const options = { maxBins, threads, bins: this.#train };
+      const add = (rows: LabelledRows) => {
+        const matrix = DataMatrix.quantile(library, rows, options);
+        made.push(matrix);
+        return matrix;
+      };
+      const step = Math.ceil(task.train.rows / WATCHED_ROWS);
+      const train = step === 1 ? this.#train : add(everyNth(task.train, step));
+      this.#watched = [train, add(task.validation)];
     } catch (error) {
-      train.dispose();
+      for (const matrix of made) matrix.dispose();
       throw error;
     }
-    const handles = this.#matrices.map(({ handle }) => handle);
+    const handles = [...new Set([this.#train, ...this.#watched])].map(({ handle }) => handle);
     this.#handle = library.receive('XGBoosterCreate', handles, handles.length);
     configure(
       library,
@@ -164,8 +177,7 @@ export class GrowingXgboost implements GrowingTrees {
   }
 
   grow(): boolean {
-    const [train] = this.#matrices;
-    this.#library.call('XGBoosterUpdateOneIter', this.#handle, this.#rounds, train.handle);
+    this.#library.call('XGBoosterUpdateOneIter', this.#handle, this.#rounds, this.#train.handle);
     this.#rounds += 1;
     return true; // it goes on with empty trees
   }
@@ -174,7 +186,7 @@ export class GrowingXgboost implements GrowingTrees {
     const text = this.#library.receive<string>(
       'XGBoosterEvalOneIter',
       ...[this.#handle, this.#rounds - 1],
-      ...[this.#matrices.map(({ handle }) => handle), ['train', 'validation'], 2],
+      ...[this.#watched.map(({ handle }) => handle), ['train', 'validation'], 2],
     );
     // "[0]\ttrain-mlogloss:3.2\tvalidation-mlogloss:3.3"
     const [train = NaN, validation = NaN] = text
@@ -191,7 +203,7 @@ export class GrowingXgboost implements GrowingTrees {
 
   dispose(): void {
     this.#library.call('XGBoosterFree', this.#handle);
-    for (const matrix of this.#matrices) matrix.dispose();
+    for (const matrix of [this.#train, ...this.#watched]) matrix.dispose();
   }
 }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { columnNames, matrixRows, streamOf } from '../../../models/boosting/matrix-rows.js';
 import type { BoostedModel } from '../../../models/boosting/model.js';
@@ -91,17 +92,12 @@ interface Answer {
 async function askPython(requests: readonly unknown[]): Promise<Answer[]> {
   const python = join(SETUP_DIR, 'venv', 'bin', 'python');
   const script = join(import.meta.dirname, 'python_models.py');
-  const text = await new Promise<string>((resolve, reject) => {
-    const child = execFile(
-      python,
-      [script, server.baseUrl],
-      { maxBuffer: 2 ** 28 },
-      (error, out) => (error === null ? resolve(out) : reject(error)),
-    );
-    child.stdin?.on('error', () => undefined); // the process ended: its exit says why
-    child.stdin?.end(JSON.stringify(requests));
-  });
-  return JSON.parse(text) as Answer[]; // as python_models.py writes them
+  const options = { maxBuffer: 2 ** 28 };
+  const asking = promisify(execFile)(python, [script, server.baseUrl], options);
+  asking.child.stdin?.on('error', () => undefined); // the process ended: its exit says why
+  asking.child.stdin?.end(JSON.stringify(requests));
+  const { stdout } = await asking;
+  return JSON.parse(stdout) as Answer[]; // as python_models.py writes them
 }
 
 test('a registered booster is loaded by its package and as a Python function, and they agree with ours', async () => {
