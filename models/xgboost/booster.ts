@@ -160,7 +160,7 @@ export class GrowingXgboost implements GrowingTrees {
         made.push(matrix);
         return matrix;
       };
-      const step = Math.ceil(task.train.rows / WATCHED_ROWS);
+      const step = Math.max(1, Math.ceil(task.train.rows / WATCHED_ROWS));
       const train = step === 1 ? this.#train : add(everyNth(task.train, step));
       this.#watched = [train, add(task.validation)];
     } catch (error) {
