@@ -71,7 +71,12 @@ export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
       /Server ([\d.]+[\w.-]*)/i,
     ),
     await tryProgram('MLflow', [join(venv, 'mlflow'), '--version'], /version (\S+)/),
-    await tryScript('XGBoost library', root, XGBOOST, [await xgboostLibrary(setupDir)]),
+    await tryScript('XGBoost library', root, XGBOOST, [
+      await wheelLibrary(setupDir, 'xgboost/lib/libxgboost.so'),
+    ]),
+    await tryScript('LightGBM library', root, LIGHTGBM, [
+      await wheelLibrary(setupDir, 'lightgbm/lib/lib_lightgbm.so'),
+    ]),
     await tryScript('TensorFlow addon', root, TENSORFLOW),
     await tryScript('DuckDB and its extensions', root, DUCKDB, [
       join(setupDir, 'duckdb-extensions'),
@@ -198,11 +203,11 @@ function errorLine(output: string): string {
 }
 
 /** Path of the library, or a name that cannot be loaded when it is not there. */
-async function xgboostLibrary(setupDir: string): Promise<string> {
+async function wheelLibrary(setupDir: string, file: string): Promise<string> {
   const lib = join(setupDir, 'venv', 'lib');
   const names = await readdir(lib).catch(() => []);
   const python = names.find((name) => name.startsWith('python3')) ?? 'python3';
-  return join(lib, python, 'site-packages', 'xgboost', 'lib', 'libxgboost.so');
+  return join(lib, python, 'site-packages', file);
 }
 
 function freeDisk(root: string): PartReport {
@@ -313,6 +318,15 @@ const read = library.func('void XGBoostVersion(_Out_ int *major, _Out_ int *mino
 const [major, minor, patch] = [[0], [0], [0]];
 read(major, minor, patch);
 console.log('version ' + [major[0], minor[0], patch[0]].join('.'));
+`;
+
+const LIGHTGBM = `
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+const koffi = createRequire(process.cwd() + '/any.js')('koffi');
+koffi.load(process.argv[1]).func('const char *LGBM_GetLastError()')();
+console.log('version ' + readFileSync(join(dirname(process.argv[1]), '..', 'VERSION.txt'), 'utf8').trim());
 `;
 
 const DUCKDB = `

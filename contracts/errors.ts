@@ -68,6 +68,8 @@ export const ERROR_CODES = {
   INPUT_NOT_FOUND: 'final',
   INTERNAL: 'retry',
   LIFECYCLE_ENDED: 'final',
+  LIGHTGBM_CALL: 'final',
+  LIGHTGBM_LIBRARY: 'final',
   LINEAGE_UNKNOWN: 'final',
   MAPPING_INVALID: 'final',
   MLFLOW_ARTIFACT: 'retry',

@@ -38,3 +38,13 @@ export function rowWeights(
   const scale = sum === 0 ? 1 : labels.length / sum;
   return Float32Array.from(labels, (label) => (perClass[label] ?? 0) * scale);
 }
+
+/**
+ * Weight of the second of two classes, n_0 / n_1 (`scale_pos_weight`), kept within 1 / cap and cap.
+ *
+ * @param labels [N] 0 or 1
+ */
+export function positiveWeight(labels: Int32Array, cap = CLASS_WEIGHT_CAP): number {
+  const positive = labels.reduce((sum, label) => sum + label, 0);
+  return Math.min(cap, Math.max(1 / cap, (labels.length - positive) / positive));
+}

@@ -1,20 +1,22 @@
 /** Reading a saved model of any kind. */
 import { PipelineError } from '../contracts/errors.js';
 import { loadEnsemble, type MemberResolver } from './ensemble/model.js';
+import { findLightgbmLibrary, loadLightgbm } from './lightgbm/bindings.js';
+import { loadLightgbmModel } from './lightgbm/train.js';
 import { MANIFEST_FILE, readManifest } from './model-folder.js';
 import type { TrainedModel } from './model.js';
 import { loadClassifier } from './tensorflow/classifier.js';
 import { CNN } from './tensorflow/cnn/train.js';
 import { LSTM } from './tensorflow/lstm/train.js';
 import { TWO_BRANCH } from './tensorflow/two-branch/train.js';
-import { loadXgboost } from './xgboost/bindings.js';
-import { XgboostModel } from './xgboost/model.js';
+import { findXgboostLibrary, loadXgboost } from './xgboost/bindings.js';
+import { loadXgboostModel } from './xgboost/train.js';
 
 /** What models of some kinds need beside their folder. */
 export interface LoadOptions {
-  /** Path of libxgboost, see `findXgboostLibrary`; read for XGBoost models only. */
-  readonly xgboostLibrary: string;
-  /** Threads of XGBoost's prediction. @default 2 */
+  /** The set-up folder, where the boosters' libraries are found. */
+  readonly setupDir: string;
+  /** Threads of a booster's prediction. @default 2 */
   readonly threads?: number;
   /** Finds the members of an ensemble; needed for ensembles only. */
   readonly resolveMember?: MemberResolver;
@@ -23,14 +25,19 @@ export interface LoadOptions {
 /**
  * The model saved in `dir`. Libraries are loaded for the kinds that need them.
  *
- * @throws PipelineError MODEL_FILE, MODEL_SHAPE, ENSEMBLE_MEMBERS, XGBOOST_LIBRARY, XGBOOST_CALL, TENSORFLOW_ADDON
+ * @throws PipelineError MODEL_FILE, MODEL_SHAPE, ENSEMBLE_MEMBERS, TENSORFLOW_ADDON,
+ * and XGBOOST_LIBRARY, XGBOOST_CALL, LIGHTGBM_LIBRARY, LIGHTGBM_CALL
  */
 export async function loadModel(dir: string, options: LoadOptions): Promise<TrainedModel> {
   const manifest = await readManifest(dir);
   switch (manifest.kind) {
     case 'xgboost': {
-      const library = loadXgboost(options.xgboostLibrary);
-      return XgboostModel.load(dir, manifest, library, options.threads ?? 2);
+      const library = loadXgboost(findXgboostLibrary(options.setupDir));
+      return loadXgboostModel(dir, manifest, library, options.threads ?? 2);
+    }
+    case 'lightgbm': {
+      const library = loadLightgbm(findLightgbmLibrary(options.setupDir));
+      return loadLightgbmModel(dir, manifest, library, options.threads ?? 2);
     }
     case 'lstm':
       return loadClassifier(LSTM, dir, manifest);

@@ -54,8 +54,19 @@ const rejectRule = z.object({
   perClass: z.record(z.string(), z.number()),
 });
 
+const booster = {
+  scaling: z.null(),
+  /** The file beside it, in the library's own format. */
+  booster: z.string(),
+  /** Whether the 90 packet columns stand before the tabular ones. */
+  packets: z.boolean().default(true), // folders of before it could be chosen
+  /** When it was made. */
+  createdAt: z.iso.datetime().default('1970-01-01T00:00:00.000Z'), // folders of before it was noted
+};
+
 const manifest = z.discriminatedUnion('kind', [
-  z.object({ ...common, kind: z.literal('xgboost'), scaling: z.null(), booster: z.string() }),
+  z.object({ ...common, ...booster, kind: z.literal('xgboost') }),
+  z.object({ ...common, ...booster, kind: z.literal('lightgbm') }),
   z.object({ ...common, kind: z.enum(NETWORK_KINDS), scaling, weights }),
   z.object({
     ...common,

@@ -22,7 +22,7 @@ export const NETWORK_KINDS = ['lstm', 'cnn', 'two-branch'] as const;
 export type NetworkKind = (typeof NETWORK_KINDS)[number];
 
 /** The kinds of model; the kind decides who reads a saved folder. */
-export type ModelKind = 'xgboost' | NetworkKind | 'ensemble';
+export type ModelKind = 'xgboost' | 'lightgbm' | NetworkKind | 'ensemble';
 
 /**
  * Flows as arrays, not yet scaled: every model scales for itself and saves how.
@@ -81,6 +81,8 @@ export interface TrainingRequest {
   readonly preset: string;
   /** Same seed, data, settings and thread count give the same model. */
   readonly seed: number;
+  /** Instant that the saved model names as its making. @default the time of training */
+  readonly createdAt?: Date;
   /** Asked between rounds, and between batches of an epoch; true ends training with the best state so far. */
   readonly shouldStop?: () => boolean;
 }
@@ -123,7 +125,10 @@ export function requireFlowSet(flows: FlowSet): void {
  *
  * @throws PipelineError MODEL_FEATURES naming the first column that differs
  */
-export function requireFeatures(flows: FlowSet, featureNames: readonly string[]): void {
+export function requireFeatures(
+  flows: Pick<FlowSet, 'featureNames'>,
+  featureNames: readonly string[],
+): void {
   const width = Math.max(flows.featureNames.length, featureNames.length);
   for (let f = 0; f < width; f++) {
     if (flows.featureNames[f] === featureNames[f]) continue;
@@ -144,20 +149,33 @@ export function requireFeatures(flows: FlowSet, featureNames: readonly string[])
  */
 export function requireLabels(data: LabelledFlows, classes: readonly string[]): void {
   requireFlowSet(data.flows);
-  if (data.labels.length !== data.flows.n) {
+  requireClassIndices(data.labels, data.flows.n, classes);
+}
+
+/**
+ * Checks the labels of `n` flows, as `requireLabels` does.
+ *
+ * @throws PipelineError MODEL_LABELS
+ */
+export function requireClassIndices(
+  labels: Int32Array,
+  n: number,
+  classes: readonly string[],
+): void {
+  if (labels.length !== n) {
     throw new PipelineError({
       code: 'MODEL_LABELS',
-      found: `${data.labels.length} labels`,
-      expected: `${data.flows.n}, one per flow`,
+      found: `${labels.length} labels`,
+      expected: `${n}, one per flow`,
       fix: 'take labels and flows from the same query',
     });
   }
-  const row = data.labels.findIndex((label) => label < 0 || label >= classes.length);
+  const row = labels.findIndex((label) => label < 0 || label >= classes.length);
   if (row === -1) return;
   throw new PipelineError({
     code: 'MODEL_LABELS',
     row: row + 1,
-    found: `class index ${data.labels[row]}`,
+    found: `class index ${labels[row]}`,
     expected: `0..${classes.length - 1}`,
     fix: 'leave out flows of classes that the model does not know',
   });

@@ -5,7 +5,6 @@ import type { Transformer } from '../../domain/traffic/transformer.js';
 import { readTransformer, TRANSFORMER_FILE } from '../../feature-store/transformer-store.js';
 import { loadModel } from '../../models/load-model.js';
 import type { TrainedModel } from '../../models/model.js';
-import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
 
 /** A model version on this disk; an ensemble comes with its members. */
 export interface LocalModel {
@@ -19,9 +18,8 @@ export interface LocalModel {
 
 /** Loads a model; the caller disposes it. */
 export function openModel(local: LocalModel, setupDir: string): Promise<TrainedModel> {
-  const xgboostLibrary = findXgboostLibrary(setupDir);
   return loadModel(local.folder, {
-    xgboostLibrary,
+    setupDir,
     resolveMember: (name, version) => {
       const member = local.members.find((one) => one.name === name && one.version === version);
       if (member !== undefined) return openModel(member, setupDir);

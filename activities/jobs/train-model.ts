@@ -9,9 +9,9 @@ import { FeatureDb } from '../../feature-store/duckdb.js';
 import { readPart, type FlowSet } from '../../feature-store/read-flows.js';
 import { openTrainingSet } from '../../feature-store/training-set.js';
 import { TRANSFORMER_FILE, transformerHash } from '../../feature-store/transformer-store.js';
+import type { BoostedModel } from '../../models/boosting/model.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
-import { plotImportance } from '../../models/evaluation/importance-plot.js';
 import { plotLearningCurve } from '../../models/evaluation/learning-curve-plot.js';
 import type { NetworkKind, TrainedModel, TrainingRequest } from '../../models/model.js';
 import type { ClassifierRequest } from '../../models/tensorflow/classifier.js';
@@ -19,9 +19,7 @@ import { trainCnn } from '../../models/tensorflow/cnn/train.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import type { NetworkSettings } from '../../models/tensorflow/settings.js';
 import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
-import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
-import type { FeatureGain } from '../../models/xgboost/model.js';
-import { trainXgboost } from '../../models/xgboost/train.js';
+import { fitTrees, importancePlots } from './fit-trees.js';
 import type { JobContext } from './index.js';
 import { STAGED, writePlots } from './staged-files.js';
 import { classesOf, withLabels } from './label-flows.js';
@@ -79,9 +77,8 @@ export async function trainModelJob(
         y: 'loss',
         best: trained.best,
       }),
-      ...(trained.gains !== null && {
-        'importance.svg': await plotImportance(trained.gains, model.name),
-      }),
+      ...(trained.trees !== null &&
+        (await importancePlots(trained.trees, validation.flows, title))),
     });
     return {
       classes,
@@ -133,7 +130,7 @@ interface Fitted {
   readonly params: Readonly<Record<string, string>>;
   readonly history: readonly Readonly<Record<string, number>>[];
   readonly curves: readonly { readonly name: string; readonly values: readonly number[] }[];
-  readonly gains: readonly FeatureGain[] | null;
+  readonly trees: BoostedModel | null;
 }
 
 async function fit(
@@ -142,36 +139,27 @@ async function fit(
   preset: Preset,
   { setupDir, checkpointDir, threads: available, progress }: JobContext,
 ): Promise<Fitted> {
-  if (spec.kind === 'xgboost') {
-    const { boosting } = preset;
-    const settings = {
-      rounds: boosting.rounds,
-      patienceRounds: boosting.earlyStoppingRounds,
-      learningRate: boosting.eta,
-      maxDepth: boosting.maxDepth,
-      maxBins: boosting.maxBin,
-    };
+  if (spec.kind === 'xgboost' || spec.kind === 'lightgbm') {
     const threads = Math.max(1, Math.floor(available / 2)); // two trainings share the machine
-    const result = await trainXgboost({
-      ...request,
-      settings: { ...settings, threads },
-      libraryPath: findXgboostLibrary(setupDir),
+    const fitted = await fitTrees({ ...spec, kind: spec.kind }, request, preset.boosting, {
+      ...{ setupDir, threads },
       onRound: ({ round, validationLogloss }) =>
         progress(
           `${spec.name}: round ${round}, validation logloss ${validationLogloss.toFixed(4)}`,
         ),
     });
+    const { model, best, history } = fitted;
     return {
-      ...{ model: result.model, step: 'round', best: result.best, params: asText(settings) },
-      history: result.history.map(({ trainLogloss, validationLogloss }) => ({
+      ...{ model, step: 'round', best, params: asText(fitted.settings) },
+      history: history.map(({ trainLogloss, validationLogloss }) => ({
         'train.loss': trainLogloss,
         'validate.loss': validationLogloss,
       })),
       curves: [
-        { name: 'train', values: result.history.map((round) => round.trainLogloss) },
-        { name: 'validation', values: result.history.map((round) => round.validationLogloss) },
+        { name: 'train', values: history.map((round) => round.trainLogloss) },
+        { name: 'validation', values: history.map((round) => round.validationLogloss) },
       ],
-      gains: result.model.gainImportance(),
+      trees: model,
     };
   }
   const network = preset[spec.kind === 'two-branch' ? 'cnn' : spec.kind];
@@ -196,7 +184,7 @@ async function fit(
       { name: 'train', values: result.history.map((epoch) => epoch.trainLoss) },
       { name: 'validation', values: result.history.map((epoch) => epoch.validationLoss) },
     ],
-    gains: null,
+    trees: null,
   };
 }
 
@@ -211,6 +199,8 @@ function trainNetworkOf(kind: NetworkKind, request: ClassifierRequest<NetworkSet
   }
 }
 
-function asText(settings: Readonly<Record<string, number>>): Record<string, string> {
+function asText(
+  settings: Readonly<Record<string, number | string | boolean>>,
+): Record<string, string> {
   return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
 }

@@ -1,4 +1,4 @@
-/** The peers of the ingest bench: Python processes that parse one file per request. */
+/** The peers of the ingest bench: a Python process that parses one file per request. */
 import { startPythonPeer, type PythonPeer } from './python-peer.js';
 
 /** The peers there is a script for, `scripts/bench/ingest_<name>.py`. */

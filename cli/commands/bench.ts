@@ -4,9 +4,9 @@ import { Argument, Command } from 'commander';
 import { benchEngine } from '../bench/engine.js';
 import { INGEST_PEERS, type IngestPeerName } from '../bench/ingest-peer.js';
 import { benchIngest } from '../bench/ingest.js';
-import { benchNetworks } from '../bench/models-networks.js';
 import type { BenchAlone, BenchCase } from '../bench/pairs.js';
 import { benchTables } from '../bench/tables.js';
+import { installation } from '../../activities/installation.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
@@ -16,7 +16,8 @@ interface BenchOptions {
   readonly peers?: string;
   readonly python: string;
   readonly file: string[];
-  readonly flows: string;
+  readonly flows?: string;
+  readonly threads: string;
   readonly json: boolean;
 }
 
@@ -25,12 +26,17 @@ const BENCHES = {
   ingest: (pairs: number, options: BenchOptions): Promise<(BenchCase | BenchAlone)[]> => {
     const peers = peerNames(options.peers ?? '');
     if (peers.length === 0) say('no --peers: ours is measured alone');
-    const flows = wholeNumber('--flows', options.flows, 7);
+    const flows = wholeNumber('--flows', options.flows ?? '500000', 7);
     const files = options.file.map((file) => resolve(file));
     return benchIngest({ pairs, peers, python: options.python, files, flows }, say);
   },
-  models: (pairs: number, { python }: BenchOptions): Promise<BenchCase[]> =>
-    benchNetworks({ pairs, python, flows: 20_000 }, say),
+  models: async (pairs: number, options: BenchOptions): Promise<BenchCase[]> => {
+    const { benchModels } = await import('../bench/models.js'); // native libraries
+    const { setupDir } = installation;
+    const flows = wholeNumber('--flows', options.flows ?? '20000', 100);
+    const threads = wholeNumber('--threads', options.threads, 1);
+    return benchModels({ pairs, python: options.python, setupDir, flows, threads }, say);
+  },
   tables: (pairs: number): Promise<(BenchCase | BenchAlone)[]> =>
     benchTables({ pairs, weeks: 52, apps: 180 }, say),
 } as const;
@@ -48,7 +54,11 @@ export function benchCommand(): Command {
       'python3',
     )
     .option('--file <path...>', 'ingest: these flow files instead of generated ones', [])
-    .option('--flows <n>', 'ingest: rows of the generated day, at least', '500000')
+    .option(
+      '--flows <n>',
+      'ingest: rows of the generated day, at least (500000); models: flows to train on (20000)',
+    )
+    .option('--threads <n>', 'models: threads of each side', '2')
     .option('--json', 'as JSON', false)
     .action(async (name: keyof typeof BENCHES, options: BenchOptions) => {
       const cases = await BENCHES[name](wholeNumber('--pairs', options.pairs, 1), options);

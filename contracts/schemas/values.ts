@@ -72,7 +72,9 @@ export const target = z.enum(['APP', 'CATEGORY']);
 export const modelSpec = z.object({
   name: z.string(),
   target,
-  kind: z.enum(['xgboost', 'lstm', 'cnn', 'two-branch']),
+  kind: z.enum(['xgboost', 'lightgbm', 'lstm', 'cnn', 'two-branch']),
+  /** Whether trees read the packets too, or flow statistics and histograms alone. Default: true. */
+  packets: z.boolean().optional(),
 });
 
 /** A registered version. Member weights of an ensemble lie in its artifact. */
@@ -80,7 +82,7 @@ export const modelVersion = z.object({
   name: z.string(),
   version: z.string(),
   target,
-  kind: z.enum(['xgboost', 'lstm', 'cnn', 'two-branch', 'ensemble']),
+  kind: z.enum(['xgboost', 'lightgbm', 'lstm', 'cnn', 'two-branch', 'ensemble']),
   mlflowRunId: z.string(),
 });
 

@@ -1,33 +1,33 @@
 /** Which features the trees split on. */
-import type { FeatureGain } from '../xgboost/model.js';
 import { renderSvg } from './render-svg.js';
 
 /** Bars shown: more than this no reader compares. */
 const TOP = 25;
 
 /**
- * Draws the features with the highest average gain, the highest on top.
+ * Draws the features with the highest values, the highest on top.
  *
- * @param gains as `XgboostModel.gainImportance` returns them
+ * @param importance of every feature
+ * @param labels.measure what the values are, in words
  */
 export async function plotImportance(
-  gains: readonly FeatureGain[],
-  title: string,
+  importance: readonly { readonly feature: string; readonly value: number }[],
+  { title, measure }: { readonly title: string; readonly measure: string },
 ): Promise<string> {
-  const bars = [...gains].sort((a, b) => b.gain - a.gain).slice(0, TOP);
+  const bars = [...importance].sort((a, b) => b.value - a.value).slice(0, TOP);
   return renderSvg({
     width: 480,
     height: Math.max(1, bars.length) * 18,
     title: {
       text: title,
-      subtitle: `average gain per split, top ${bars.length} of ${gains.length}`,
+      subtitle: `${measure}, top ${bars.length} of ${importance.length}`,
     },
     data: [{ name: 'bars', values: bars.map((bar) => ({ ...bar })) }],
     scales: [
       {
         name: 'x',
         type: 'linear',
-        domain: { data: 'bars', field: 'gain' },
+        domain: { data: 'bars', field: 'value' },
         range: 'width',
         nice: true,
         zero: true,
@@ -41,7 +41,7 @@ export async function plotImportance(
       },
     ],
     axes: [
-      { orient: 'bottom', scale: 'x', title: 'gain', grid: true, tickCount: 6 },
+      { orient: 'bottom', scale: 'x', grid: true, tickCount: 6 },
       { orient: 'left', scale: 'y', labelFontSize: 11, labelLimit: 260, ticks: false },
     ],
     marks: [
@@ -51,7 +51,7 @@ export async function plotImportance(
         encode: {
           enter: {
             x: { scale: 'x', value: 0 },
-            x2: { scale: 'x', field: 'gain' },
+            x2: { scale: 'x', field: 'value' },
             y: { scale: 'y', field: 'feature' },
             height: { scale: 'y', band: 1 },
             fill: { value: '#2b6ca3' },

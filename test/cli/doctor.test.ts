@@ -19,6 +19,7 @@ describe('doctor', () => {
     expect(versionOf(report, 'Temporal server')).toBe('1.32.0');
     expect(versionOf(report, 'MLflow')).toBe('3.17.2');
     expect(versionOf(report, 'XGBoost library')).toBe('3.2.0');
+    expect(versionOf(report, 'LightGBM library')).toBe('4.6.0');
     expect(versionOf(report, 'TensorFlow addon')).toBe('tfjs-node 4.22.0, TensorFlow 2.21.0');
     expect(versionOf(report, 'DuckDB and its extensions')).toBe('v1.5.5 with delta, httpfs');
   }, 60_000);
@@ -28,7 +29,13 @@ describe('doctor', () => {
     expect(report.ok).toBe(false);
     const broken = report.parts.filter(({ works }) => !works);
     expect(broken.map(({ part }) => part)).toEqual(
-      expect.arrayContaining(['Python', 'Temporal CLI', 'MLflow', 'XGBoost library']),
+      expect.arrayContaining([
+        'Python',
+        'Temporal CLI',
+        'MLflow',
+        'XGBoost library',
+        'LightGBM library',
+      ]),
     );
     expect(broken.find(({ part }) => part === 'MLflow')?.found).toMatch(/ENOENT/);
     const text = describeReport(report);

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EnsembleModel } from '../../models/ensemble/model.js';
 import { evaluate } from '../../models/evaluation/classification.js';
+import { trainLightgbm } from '../../models/lightgbm/train.js';
 import { loadModel } from '../../models/load-model.js';
 import { selectFlows, type TrainedModel } from '../../models/model.js';
 import { trainCnn } from '../../models/tensorflow/cnn/train.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
 import { trainXgboost } from '../../models/xgboost/train.js';
-import { xgboostLibrary } from './setup.js';
+import { lightgbmLibrary, SETUP_DIR, xgboostLibrary } from './setup.js';
 import { syntheticClasses, syntheticFlows } from './synthetic-flows.js';
 
 // Every kind of model passes this suite: shape, row sums, same seed same probabilities, save = load.
@@ -38,6 +39,16 @@ const contenders: Contender[] = [
       const settings = { rounds: 6, learningRate: 0.3, maxDepth: 4, threads: 2 };
       const libraryPath = xgboostLibrary();
       return (await trainXgboost({ ...request, ...options, libraryPath, settings })).model;
+    },
+  },
+  {
+    kind: 'lightgbm',
+    accuracy: 0.95,
+    readsTabular: true,
+    train: async (options) => {
+      const settings = { rounds: 8, learningRate: 0.3, leaves: 8, minRowsPerLeaf: 5, threads: 2 };
+      const libraryPath = lightgbmLibrary();
+      return (await trainLightgbm({ ...request, ...options, libraryPath, settings })).model;
     },
   },
   {
@@ -88,7 +99,7 @@ describe.each(contenders)('$kind', ({ kind, accuracy, readsTabular, train: train
   let model: TrainedModel;
   let folder: string;
   const load = (dir: string) => {
-    const options = { xgboostLibrary: xgboostLibrary() };
+    const options = { setupDir: SETUP_DIR };
     return loadModel(dir, {
       ...options,
       resolveMember: (name, version) => loadModel(join(folder, `${name} ${version}`), options),

@@ -6,7 +6,7 @@ import { loadModel } from '../../models/load-model.js';
 import { readManifest } from '../../models/model-folder.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import { findXgboostLibrary, loadXgboost } from '../../models/xgboost/bindings.js';
-import { xgboostLibrary } from './setup.js';
+import { SETUP_DIR } from './setup.js';
 import { syntheticClasses, syntheticFlows } from './synthetic-flows.js';
 
 let folder: string;
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const load = (dir: string) => loadModel(dir, { xgboostLibrary: xgboostLibrary() });
+const load = (dir: string) => loadModel(dir, { setupDir: SETUP_DIR });
 
 test('a folder without a description is no model', async () => {
   await expect(load(folder)).rejects.toThrow(/^MODEL_FILE .*model\.json/);

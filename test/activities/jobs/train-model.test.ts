@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { evaluateModelJob } from '../../../activities/jobs/evaluate-model.js';
 import { fitEnsembleJob } from '../../../activities/jobs/fit-ensemble.js';
 import type { LocalModel } from '../../../activities/jobs/open-model.js';
+import { trainModelJob } from '../../../activities/jobs/train-model.js';
 import { predictFlowsJob } from '../../../activities/jobs/predict-flows.js';
 
 import { wholeWeeks } from '../../../domain/lifecycle/split-weeks.js';
@@ -22,6 +23,22 @@ test('a trained model has its transformer beside it, fitted on the training week
     view: 'flow-statistics',
     fittedOn: { ...split.features, weeks: ['2022-W23'], rows: 61 },
   });
+});
+
+test('LightGBM trains on flow statistics alone, and tells what its trees look at, for each class', async () => {
+  const home = await aHome();
+  const split = await fourWeeks(home);
+  const context = await contextOf(home);
+  const model = { name: 'app-lightgbm', target: 'APP', kind: 'lightgbm', packets: false } as const;
+  const { params, classes } = await trainModelJob({ model, split, preset }, context);
+  expect(params).toMatchObject({ leaves: '320', packets: 'false', patienceRounds: '10' });
+  const shap = JSON.parse(
+    await readFile(path.join(context.stagingDir, 'plots', 'shap.json'), 'utf8'),
+  ) as Record<string, Record<string, number>>; // as fit-trees.ts writes it
+  const [[first, perClass] = ['', {}], ...others] = Object.entries(shap);
+  expect(first).toMatch(/bytes/);
+  expect(Object.keys(perClass)).toEqual(classes);
+  expect(others.map(([name]) => name).filter((name) => name.startsWith('ppi_size'))).toEqual([]);
 });
 
 test('test rows that training has seen are not scored, those of a watched week are', async () => {

@@ -38,12 +38,13 @@ test.each([6, 40, 180])('a confusion matrix of %i classes names each on both axe
   expect(svg).toContain('macro-F1');
 });
 
-test('importance shows the 25 highest gains, highest first', async () => {
+test('importance shows the 25 highest values, highest first', async () => {
   const gains = Array.from({ length: 40 }, (_, i) => ({
     feature: `ppi_direction_${i}`,
-    gain: i * i,
+    value: i * i,
   }));
-  const svg = keep('importance', await plotImportance(gains, 'app-xgboost 1'));
+  const labels = { title: 'app-xgboost 1', measure: 'average gain per split' };
+  const svg = keep('importance', await plotImportance(gains, labels));
   const shown = [...svg.matchAll(/>ppi_direction_(\d+)</g)].map((match) => Number(match[1]));
   expect(shown).toEqual(Array.from({ length: 25 }, (_, i) => 39 - i));
 });

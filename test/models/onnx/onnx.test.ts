@@ -3,11 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { matrixRows, streamOf } from '../../../models/boosting/matrix-rows.js';
 import { trainCnn } from '../../../models/tensorflow/cnn/train.js';
 import { trainLstm } from '../../../models/tensorflow/lstm/train.js';
 import type { NetworkModel } from '../../../models/tensorflow/network-model.js';
 import { trainTwoBranch } from '../../../models/tensorflow/two-branch/train.js';
-import { flattenFlows } from '../../../models/xgboost/columns.js';
 import { SETUP_DIR } from '../setup.js';
 import { syntheticClasses, syntheticFlows } from '../synthetic-flows.js';
 
@@ -50,7 +50,8 @@ describe.skipIf(python === undefined).each(Object.keys(kinds))('%s', (kind) => {
     const dir = join(folder, kind);
     await model.save(dir);
     const read = { ...flows, ...(model.featureNames.length === 0 && withoutColumns()) };
-    await writeFile(join(dir, 'features.f32'), flattenFlows(read));
+    const [matrix = new Float32Array()] = matrixRows(streamOf(read), true); // one batch
+    await writeFile(join(dir, 'features.f32'), matrix);
     execFileSync(python!, [resolve(import.meta.dirname, 'run_onnx.py'), dir]); // not skipped
     const bytes = new Uint8Array(await readFile(join(dir, 'probabilities.f32')));
     const theirs = new Float32Array(bytes.buffer);

@@ -1,6 +1,5 @@
 /** The neural networks against Keras: the same layers, flows, batches and threads. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import {
@@ -17,17 +16,9 @@ import { trainCnn } from '../../models/tensorflow/cnn/train.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import type { NetworkSettings } from '../../models/tensorflow/settings.js';
 import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
-import { comparePairs, type BenchCase } from './pairs.js';
+import type { NetworkModel } from '../../models/tensorflow/network-model.js';
+import type { MakeModelCases, ModelCase } from './models.js';
 import { startPythonPeer } from './python-peer.js';
-
-/** What to measure, and with which Keras. */
-export interface NetworkBenchOptions {
-  readonly pairs: number;
-  /** Python interpreter that has Keras and TensorFlow. */
-  readonly python: string;
-  /** Flows that are trained on and predicted; one in ten of them validates. */
-  readonly flows: number;
-}
 
 const CLASSES = 180;
 const FEATURES = 73;
@@ -43,58 +34,49 @@ const LEARNING_RATE = 0.002;
 const TRAIN = { lstm: trainLstm, cnn: trainCnn, 'two-branch': trainTwoBranch };
 
 /**
- * Rows per second of fit (the second epoch, with its validation) and predict (with scaling), in
- * alternating pairs against Keras.
- *
- * @throws PipelineError BENCH_PEER_FAILED when the peer ends
+ * Rows per second of fit (the second epoch, with its validation) and predict (with scaling), against Keras; one flow
+ * in ten validates.
  */
-export async function benchNetworks(
-  { pairs, python, flows: n }: NetworkBenchOptions,
-  say: (line: string) => void,
-): Promise<BenchCase[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'sentinel-bench-'));
+export const networkCases: MakeModelCases = async ({ python, flows: n }, folder) => {
   const peer = startPythonPeer('networks_keras.py', python, '; with tensorflow-cpu and keras');
-  try {
-    const data = randomFlows(n);
-    await writeArrays(folder, data);
-    await peer.ask({ load: folder, classes: CLASSES, features: FEATURES });
-    const cases: BenchCase[] = [];
-    for (const kind of NETWORK_KINDS) {
-      const ours = await fit(kind, data);
-      const label = { unit: 'rows/s', peer: 'Keras' };
-      const training = n - Math.ceil(n / VALIDATION);
-      const fitting = { fit: kind, batch: BATCH[kind], rate: LEARNING_RATE };
-      cases.push(
-        await comparePairs(
-          { case: `${kind} fit`, ...label },
-          {
-            ours: async () => {
-              const { model, seconds } = await fit(kind, data);
-              model.dispose();
-              return training / seconds;
-            },
-            theirs: async () => training / (await peer.ask(fitting)),
-          },
-          pairs,
-        ),
-        await comparePairs(
-          { case: `${kind} predict`, ...label },
-          {
-            ours: () => Promise.resolve(n / secondsOf(() => ours.model.predict(data.flows))),
-            theirs: async () => n / (await peer.ask({ predict: kind })),
-          },
-          pairs,
-        ),
-      );
-      ours.model.dispose();
-      say(`${kind} measured`);
-    }
-    return cases;
-  } finally {
+  const data = randomFlows(n);
+  await writeArrays(folder, data);
+  const training = n - Math.ceil(n / VALIDATION);
+  const models: NetworkModel[] = [];
+  let loaded = false;
+  const ask = async (request: object): Promise<number> => {
+    if (!loaded) await peer.ask({ load: folder, classes: CLASSES, features: FEATURES });
+    loaded = true;
+    return peer.ask(request);
+  };
+  const cases = NETWORK_KINDS.flatMap((kind): ModelCase[] => {
+    const label = { unit: 'rows/s', peer: 'Keras' };
+    const fitting = { fit: kind, batch: BATCH[kind], rate: LEARNING_RATE };
+    let model: NetworkModel | undefined;
+    return [
+      {
+        label: { case: `${kind} fit`, ...label },
+        ours: async () => {
+          const fitted = await fit(kind, data);
+          model = fitted.model;
+          models.push(model);
+          return training / fitted.seconds;
+        },
+        theirs: async () => training / (await ask(fitting)),
+      },
+      {
+        label: { case: `${kind} predict`, ...label },
+        ours: () => Promise.resolve(n / secondsOf(() => model?.predict(data.flows))), // fitted before
+        theirs: async () => n / (await ask({ predict: kind })),
+      },
+    ];
+  });
+  const close = async (): Promise<void> => {
+    for (const model of models) model.dispose();
     await peer.stop();
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+  };
+  return { cases, close };
+};
 
 /** Two epochs; the first warms up. */
 async function fit(kind: NetworkKind, data: LabelledFlows) {

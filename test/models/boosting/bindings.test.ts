@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { LIGHTGBM_DECLARATIONS, loadLightgbm } from '../../../models/lightgbm/bindings.js';
+import { loadXgboost, XGBOOST_DECLARATIONS } from '../../../models/xgboost/bindings.js';
+import { readGolden } from '../golden.js';
+import { lightgbmLibrary, xgboostLibrary } from '../setup.js';
+
+interface Header {
+  readonly version: string;
+  /** Name -> result and parameters, without const and names: `uint64_t**`. */
+  readonly functions: Readonly<Record<string, readonly string[]>>;
+}
+
+const headers = readGolden<{ libraries: Record<'xgboost' | 'lightgbm', Header> }>('boosting-c-api');
+
+/** `_Out_ const uint64_t **out_shape` -> `uint64_t**`, as the golden file spells types. */
+function canonical(parameter: string): string {
+  const word = /\w+/.exec(parameter.replace(/\b(_Out_|const)\b/g, ''))?.[0] ?? '';
+  return word + '*'.repeat(parameter.split('*').length - 1);
+}
+
+describe.each([
+  {
+    name: 'xgboost',
+    header: headers.libraries.xgboost,
+    declarations: Object.entries<string>(XGBOOST_DECLARATIONS),
+    load: () => loadXgboost(xgboostLibrary()),
+  },
+  {
+    name: 'lightgbm',
+    header: headers.libraries.lightgbm,
+    declarations: Object.entries<string>(LIGHTGBM_DECLARATIONS),
+    load: () => loadLightgbm(lightgbmLibrary()),
+  },
+])('$name', ({ header, declarations, load }) => {
+  test.each<[string, string]>(declarations)('%s is declared as in the C header', (name, text) => {
+    const [, result = '', parameters = ''] = /^(.*?)(?:XG|LGBM_)\w+\((.*)\)$/.exec(text) ?? [];
+    const types = parameters === '' ? [] : parameters.split(',').map(canonical);
+    const declared = [canonical(result), ...types];
+    // Binary results are declared as bytes, where koffi would read `char` as text.
+    const wanted = header.functions[name]?.map((type, i) =>
+      declared[i]?.startsWith('uint8_t') === true ? type.replace('char', 'uint8_t') : type,
+    );
+    expect(declared).toEqual(wanted);
+  });
+
+  test('the library is of the version whose header was read', () => {
+    expect(load().version).toBe(header.version);
+  });
+
+  test('waits passively for OpenMP work unless told otherwise', () => {
+    load();
+    expect(process.env['OMP_WAIT_POLICY']).toBe('PASSIVE');
+  });
+});
