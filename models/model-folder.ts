@@ -27,6 +27,12 @@ const common = {
   settings: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
 };
 
+const trained = {
+  ...common,
+  /** The end of its training. */
+  createdAt: z.iso.datetime().default('1970-01-01T00:00:00.000Z'), // folders of before it was noted
+};
+
 const scaling = z.object({
   ppi: z.object({
     sizeDivisor: z.number().positive(),
@@ -60,14 +66,12 @@ const booster = {
   booster: z.string(),
   /** Whether the 90 packet columns stand before the tabular ones. */
   packets: z.boolean().default(true), // folders of before it could be chosen
-  /** When it was made. */
-  createdAt: z.iso.datetime().default('1970-01-01T00:00:00.000Z'), // folders of before it was noted
 };
 
 const manifest = z.discriminatedUnion('kind', [
-  z.object({ ...common, ...booster, kind: z.literal('xgboost') }),
-  z.object({ ...common, ...booster, kind: z.literal('lightgbm') }),
-  z.object({ ...common, kind: z.enum(NETWORK_KINDS), scaling, weights }),
+  z.object({ ...trained, ...booster, kind: z.literal('xgboost') }),
+  z.object({ ...trained, ...booster, kind: z.literal('lightgbm') }),
+  z.object({ ...trained, kind: z.enum(NETWORK_KINDS), scaling, weights }),
   z.object({
     ...common,
     kind: z.literal('ensemble'),

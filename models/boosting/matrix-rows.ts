@@ -2,23 +2,11 @@
  * The rows that trees read, batch by batch: the packets laid flat where they are wanted, then the
  * tabular features. No matrix of all rows is made.
  */
-import {
-  PPI_PACKETS,
-  PPI_WIDTH,
-  requireFlowSet,
-  type FlowSet,
-  type LabelledFlows,
-} from '../model.js';
+import { columnNames } from '../column-names.js';
+import { PPI_WIDTH, requireFlowSet, type FlowSet, type LabelledFlows } from '../model.js';
 
 /** Rows of a batch: some MB for a matrix of 163 columns, and enough for the libraries' threads. */
 const BATCH_ROWS = 8_192;
-
-/** [90] names of the PPI columns: packet by packet, `ppi_size_1`, `ppi_direction_1`, `ppi_ipt_ms_1`, ... 30. */
-const PPI_COLUMN_NAMES: readonly string[] = Array.from({ length: PPI_PACKETS }, (_, i) => [
-  `ppi_size_${i + 1}`,
-  `ppi_direction_${i + 1}`,
-  `ppi_ipt_ms_${i + 1}`,
-]).flat();
 
 /** Flows that come in parts, the same ones in the same order each time they are asked for. */
 export interface FlowStream {
@@ -71,11 +59,6 @@ export function everyNth(rows: LabelledRows, step: number): LabelledRows {
       }
     },
   };
-}
-
-/** Names of the columns of `matrixRows`, in order. */
-export function columnNames(featureNames: readonly string[], packets: boolean): string[] {
-  return packets ? [...PPI_COLUMN_NAMES, ...featureNames] : [...featureNames];
 }
 
 /** A flow set as a stream of one part. */

@@ -1,9 +1,10 @@
 /** A trained booster: one class for XGBoost and LightGBM, which differ in their library alone. */
+import { columnNames } from '../column-names.js';
 import { writeModelFolder, type ManifestOf } from '../model-folder.js';
 import { requireFeatures } from '../model.js';
 import type { FlowSet, TrainedModel } from '../model.js';
 import { pythonFiles } from '../registry/python-flavour.js';
-import { columnNames, matrixRows, streamOf } from './matrix-rows.js';
+import { matrixRows, streamOf } from './matrix-rows.js';
 import { outputsOf, type Trees } from './trees.js';
 
 /** What a model says of itself, less what its booster holds. */
@@ -24,9 +25,6 @@ export interface FeatureShap {
 
 /** Files as MLflow's Python package names them. */
 const BOOSTER_FILES = { xgboost: 'model.ubj', lightgbm: 'model.lgb' } as const;
-
-/** What their Python packages return. */
-const TYPES = { xgboost: 'float32', lightgbm: 'float64' } as const;
 
 /** Rows asked about at once: their SHAP values are K (F + 1) numbers each. */
 const SHAP_ROWS = 64;
@@ -125,13 +123,11 @@ export class BoostedModel implements TrainedModel {
     const file = BOOSTER_FILES[this.kind];
     const bytes = this.#trees.toBytes();
     const { createdAt, libraries } = this.#description;
-    const binary = this.classes.length === 2;
     await writeModelFolder(dir, { ...this.#description, booster: file }, [
       { name: file, bytes },
       ...pythonFiles({
         ...{ flavour: this.kind, file, bytes, version: libraries[this.kind] ?? '', createdAt },
-        inputs: this.#columns.map((name) => ({ name, type: 'double' })),
-        outputs: [{ dtype: TYPES[this.kind], shape: binary ? [-1] : [-1, this.classes.length] }],
+        ...{ columns: this.#columns, classes: this.classes },
       }),
     ]);
   }

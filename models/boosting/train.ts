@@ -1,6 +1,7 @@
 /** Training of either booster, round by round, so that a caller can watch and end it. */
 import { setImmediate as tick } from 'node:timers/promises';
 import { positiveWeight, rowWeights } from '../class-weights.js';
+import { columnNames } from '../column-names.js';
 import type { ManifestOf } from '../model-folder.js';
 import {
   requireClassIndices,
@@ -8,13 +9,7 @@ import {
   type TrainingRequest,
   type TrainingResult,
 } from '../model.js';
-import {
-  columnNames,
-  matrixRows,
-  streamOf,
-  type BoostingData,
-  type LabelledRows,
-} from './matrix-rows.js';
+import { matrixRows, streamOf, type BoostingData, type LabelledRows } from './matrix-rows.js';
 import { BoostedModel } from './model.js';
 import type { BoostingSettings, GrowingTrees, TreeTask } from './trees.js';
 

@@ -12,6 +12,9 @@ export type OnnxAttribute =
 /** Name of a tensor in the graph. */
 export type OnnxValue = string;
 
+/** The package onnx with whose schema the files are written, and that reads them in the tests. */
+export const ONNX_VERSION = '1.23.2';
+
 /** Opset and file format: what onnxruntime 1.12 and later read. */
 const OPSET = 17;
 const IR_VERSION = 8;

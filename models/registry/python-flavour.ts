@@ -7,23 +7,6 @@ import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
 import type { ModelFile } from '../model-folder.js';
 
-/** A column of the matrix that the model reads. */
-export interface ColumnInput {
-  readonly name: string;
-  readonly type: 'double' | 'float';
-}
-
-/** A tensor; -1 is the number of flows. */
-export interface TensorShape {
-  readonly dtype: 'float32' | 'float64';
-  readonly shape: readonly number[];
-}
-
-/** A tensor that the model reads by its name. */
-export interface TensorInput extends TensorShape {
-  readonly name: string;
-}
-
 /** A model that Python can load. */
 export interface PythonModel {
   readonly flavour: keyof typeof FLAVOURS;
@@ -34,9 +17,10 @@ export interface PythonModel {
   readonly version: string;
   /** ISO 8601 in UTC. */
   readonly createdAt: string;
-  /** In order. */
-  readonly inputs: readonly (ColumnInput | TensorInput)[];
-  readonly outputs: readonly TensorShape[];
+  /** Names of the columns of the matrix that it reads, in order. */
+  readonly columns: readonly string[];
+  /** [K] */
+  readonly classes: readonly string[];
 }
 
 /** Files to lie beside the model's; the same model gives the same bytes. */
@@ -56,7 +40,8 @@ export function pythonFiles(model: PythonModel): ModelFile[] {
   }));
 }
 
-function mlmodel({ flavour, file, bytes, version, createdAt, inputs, outputs }: PythonModel) {
+function mlmodel({ flavour, file, bytes, version, createdAt, columns, classes }: PythonModel) {
+  const { facts, inputs, outputs } = FLAVOURS[flavour];
   return {
     flavors: {
       python_function: {
@@ -65,21 +50,18 @@ function mlmodel({ flavour, file, bytes, version, createdAt, inputs, outputs }: 
         loader_module: `mlflow.${flavour}`,
         python_version: PYTHON_VERSION,
       },
-      [flavour]: { code: null, data: file, ...FLAVOURS[flavour].facts(version) },
+      [flavour]: { code: null, data: file, ...facts(version) },
     },
     is_signature_from_type_hint: false,
+    metadata: { columns, classes },
     mlflow_version: MLFLOW_VERSION,
     model_id: null,
     model_size_bytes: bytes.length,
     model_uuid: createHash('sha256').update(bytes).digest('hex').slice(0, 32),
     prompts: null,
     signature: {
-      inputs: JSON.stringify(
-        inputs.map((input) =>
-          'type' in input ? { ...input, required: true } : { name: input.name, ...tensor(input) },
-        ),
-      ),
-      outputs: JSON.stringify(outputs.map(tensor)),
+      inputs: JSON.stringify(inputs(columns)),
+      outputs: JSON.stringify(outputs(classes.length)),
       params: null,
     },
     type_hint_from_example: false,
@@ -87,7 +69,18 @@ function mlmodel({ flavour, file, bytes, version, createdAt, inputs, outputs }: 
   };
 }
 
-function tensor({ dtype, shape }: TensorShape) {
+/** A frame's columns by name. */
+function namedColumns(columns: readonly string[]) {
+  return columns.map((name) => ({ name, type: 'double', required: true }));
+}
+
+/** Of each flow the probability of every class, or of two classes that of the second. */
+function boosterOutput(dtype: 'float32' | 'float64') {
+  return (classCount: number) => [tensor(dtype, classCount === 2 ? [-1] : [-1, classCount])];
+}
+
+/** A tensor; -1 is the number of flows. */
+function tensor(dtype: 'float32' | 'float64', shape: readonly number[]) {
   return { type: 'tensor', 'tensor-spec': { dtype, shape } };
 }
 
@@ -96,7 +89,7 @@ const MLFLOW_VERSION = '3.17.2';
 /** Any that these packages support will do; MLflow warns where another one runs. */
 const PYTHON_VERSION = '3.11';
 
-/** What `mlflow.<flavour>` wants to know, and the packages it imports. */
+/** What `mlflow.<flavour>` wants to know, the packages it imports, what it takes and what it gives. */
 const FLAVOURS = {
   xgboost: {
     facts: (version: string) => ({
@@ -105,13 +98,22 @@ const FLAVOURS = {
       xgb_version: version,
     }),
     packages: (version: string) => [`xgboost-cpu==${version}`],
+    inputs: namedColumns,
+    outputs: boosterOutput('float32'),
   },
   lightgbm: {
     facts: (version: string) => ({ lgb_version: version, model_class: 'lightgbm.basic.Booster' }),
     packages: (version: string) => [`lightgbm==${version}`],
+    inputs: namedColumns,
+    outputs: boosterOutput('float64'),
   },
   onnx: {
     facts: (version: string) => ({ onnx_version: version, providers: ['CPUExecutionProvider'] }),
     packages: (version: string) => [`onnx==${version}`, 'onnxruntime'],
+    // without a name: MLflow would look for one column of that name, and would lay the answer to named columns flat
+    inputs: (columns: readonly string[]) => [tensor('float32', [-1, columns.length])],
+    outputs: (classCount: number) => [
+      { name: 'probabilities', ...tensor('float32', [-1, classCount]) },
+    ],
   },
 } as const;

@@ -55,6 +55,7 @@ export async function trainClassifier<Settings extends NetworkSettings>(
     const course = await trainNetwork(tf, kind, network, data, settings, request);
     const model = new NetworkModel(tf, network, {
       ...{ format: 1, kind, classes: [...classes], featureNames, preset, seed, scaling },
+      createdAt: (request.createdAt ?? new Date()).toISOString(),
       libraries: libraryVersions(tf),
       settings: Object.fromEntries(Object.entries(settings)), // all are numbers
     });

@@ -1,4 +1,5 @@
 /** A trained neural network: one class for all kinds, which differ in their layers alone. */
+import { columnNames } from '../column-names.js';
 import {
   readModelFile,
   writeModelFolder,
@@ -7,6 +8,8 @@ import {
 } from '../model-folder.js';
 import { requireFeatures, requireFlowSet } from '../model.js';
 import type { FlowSet, NetworkKind, TrainedModel } from '../model.js';
+import { ONNX_VERSION } from '../onnx/graph.js';
+import { pythonFiles } from '../registry/python-flavour.js';
 import {
   disposeNetwork,
   predictNetwork,
@@ -49,17 +52,24 @@ export class NetworkModel implements TrainedModel {
     return predictNetwork(this.#tf, this.#network, scaled, this.classes.length);
   }
 
+  /** As every model is saved; beside it lies what Python's MLflow needs to load its ONNX file. */
   async save(dir: string): Promise<void> {
     const tensors = [...this.#network.variables].map(([name, { shape }]) => ({ name, shape }));
     const bytes = Buffer.concat(
       readWeights(this.#network).map((weights) => Buffer.from(weights.buffer)),
     );
+    const onnx = { name: ONNX_FILE, bytes: onnxBytes(this.#network, this.#description) };
+    const { createdAt } = this.#description;
     await writeModelFolder(
       dir,
       { ...this.#description, weights: { file: WEIGHTS_FILE, tensors } },
       [
-        { name: WEIGHTS_FILE, bytes },
-        { name: ONNX_FILE, bytes: onnxBytes(this.#network, this.#description) },
+        ...[{ name: WEIGHTS_FILE, bytes }, onnx],
+        ...pythonFiles({
+          ...{ flavour: 'onnx', file: onnx.name, bytes: onnx.bytes },
+          ...{ version: ONNX_VERSION, createdAt },
+          ...{ columns: columnNames(this.featureNames, true), classes: this.classes },
+        }),
       ],
     );
   }

@@ -1,6 +1,6 @@
 /** XGBoost's training and its saved models. */
 import { BoostedModel } from '../boosting/model.js';
-import { columnNames } from '../boosting/matrix-rows.js';
+import { columnNames } from '../column-names.js';
 import { trainTrees, type BoostingRequest, type BoostingRound } from '../boosting/train.js';
 import { readModelFile, type ManifestOf } from '../model-folder.js';
 import type { TrainingResult } from '../model.js';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { columnNames, matrixRows, streamOf } from '../../../models/boosting/matrix-rows.js';
+import { matrixRows, streamOf } from '../../../models/boosting/matrix-rows.js';
+import { columnNames } from '../../../models/column-names.js';
 import type { BoostedModel } from '../../../models/boosting/model.js';
 import type { BoostingRound } from '../../../models/boosting/train.js';
 import type { Trees } from '../../../models/boosting/trees.js';

@@ -1,10 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  columnNames,
-  everyNth,
-  matrixRows,
-  streamOf,
-} from '../../../models/boosting/matrix-rows.js';
+import { columnNames } from '../../../models/column-names.js';
+import { everyNth, matrixRows, streamOf } from '../../../models/boosting/matrix-rows.js';
 import { syntheticFlows } from '../synthetic-flows.js';
 
 test('rows are the packets laid flat and then the features, or the features alone', () => {
