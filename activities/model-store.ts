@@ -152,12 +152,16 @@ export async function recordScores(
   const head = ['| scored on | flows | macro-F1 | accuracy |', '| --- | --- | --- | --- |'];
   await mlflow.models.describeVersion(model.name, model.version, [...head, ...lines].join('\n'));
   // the time of a point is part of its identity: with the run's start, scoring again changes nothing
-  const { startTimeMs } = await mlflow.runs.get(model.mlflowRunId);
+  const {
+    startTimeMs,
+    modelIds: [modelId],
+  } = await mlflow.runs.get(model.mlflowRunId);
   const metrics = scores.flatMap(({ partition, accuracy, macroF1, weightedF1 }) =>
     Object.entries({ accuracy, macroF1, weightedF1 }).map(([name, value]) => ({
       key: `${partition}.${name}`,
       value,
       timestampMs: startTimeMs,
+      ...(modelId !== undefined && { modelId }),
     })),
   );
   await mlflow.runs.log(model.mlflowRunId, { metrics });

@@ -91,20 +91,23 @@ export function trainingTasks(dependencies: ActivityDependencies) {
 
   async function closeRun(
     run: MlflowRun,
+    name: string,
     stagingDir: string,
     metrics: Readonly<Record<string, number>>,
     history: readonly Readonly<Record<string, number>>[],
   ): Promise<void> {
     const atMs = run.startTimeMs;
-    await mlflow.artifacts.uploadFolder(
-      join(stagingDir, STAGED.model),
-      `${run.artifactUri}/${ARTIFACTS.model}`,
-    );
+    const { runId, experimentId } = run;
+    const wish = { experimentId, runId, name, key: runId };
+    const { modelId, artifactUri } = await mlflow.loggedModels.ensure(wish);
+    await mlflow.artifacts.uploadFolder(join(stagingDir, STAGED.model), artifactUri);
+    await mlflow.loggedModels.finish(modelId);
+    await mlflow.runs.logModel(runId, modelId);
     await mlflow.artifacts.uploadFolder(
       join(stagingDir, STAGED.plots),
       `${run.artifactUri}/${ARTIFACTS.plots}`,
     );
-    await mlflow.runs.log(run.runId, {
+    await mlflow.runs.log(runId, {
       metrics: [
         // the time of a point is part of its identity: with the run's start, logging again changes nothing
         ...history.flatMap((point, index) =>
@@ -115,10 +118,22 @@ export function trainingTasks(dependencies: ActivityDependencies) {
             step: index + 1,
           })),
         ),
-        ...Object.entries(metrics).map(([key, value]) => ({ key, value, timestampMs: atMs })),
+        ...Object.entries(metrics).map(([key, value]) => ({
+          key,
+          value,
+          timestampMs: atMs,
+          modelId,
+        })),
       ],
     });
-    await mlflow.runs.finish(run.runId, 'FINISHED');
+    await mlflow.runs.finish(runId, 'FINISHED');
+  }
+
+  /** Where a run's model lies. */
+  async function filesOf({ artifactUri, modelIds: [modelId] }: MlflowRun) {
+    // runs of before 0.6 have it among their own files
+    if (modelId === undefined) return { source: `${artifactUri}/${ARTIFACTS.model}` };
+    return { modelId, source: (await mlflow.loggedModels.get(modelId)).artifactUri };
   }
 
   return {
@@ -161,7 +176,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
           ...{ trainRows: String(output.rows.train), validateRows: String(output.rows.validate) },
           ...output.params,
         });
-        await closeRun(run, stagingDir, output.metrics, output.history);
+        await closeRun(run, model.name, stagingDir, output.metrics, output.history);
         return {
           model,
           mlflowRunId: run.runId,
@@ -198,7 +213,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
             ]),
           ),
         });
-        await closeRun(run, stagingDir, output.metrics, []);
+        await closeRun(run, name, stagingDir, output.metrics, []);
         return {
           name,
           mlflowRunId: run.runId,
@@ -217,7 +232,7 @@ export function trainingTasks(dependencies: ActivityDependencies) {
           name,
           runId: mlflowRunId,
           key: mlflowRunId,
-          source: `${run.artifactUri}/${ARTIFACTS.model}`,
+          ...(await filesOf(run)),
           tags: {
             target,
             kind,

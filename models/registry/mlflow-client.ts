@@ -6,6 +6,7 @@
  */
 import { MlflowArtifacts } from './mlflow-artifacts.js';
 import { MlflowHttp, type MlflowOptions } from './mlflow-http.js';
+import { MlflowLoggedModels } from './mlflow-logged-models.js';
 import { MlflowModels } from './mlflow-models.js';
 import { MlflowRuns } from './mlflow-runs.js';
 
@@ -13,6 +14,7 @@ import { MlflowRuns } from './mlflow-runs.js';
 export class MlflowClient {
   readonly runs: MlflowRuns;
   readonly artifacts: MlflowArtifacts;
+  readonly loggedModels: MlflowLoggedModels;
   readonly models: MlflowModels;
   readonly #http: MlflowHttp;
 
@@ -20,6 +22,7 @@ export class MlflowClient {
     this.#http = new MlflowHttp(options);
     this.runs = new MlflowRuns(this.#http);
     this.artifacts = new MlflowArtifacts(this.#http);
+    this.loggedModels = new MlflowLoggedModels(this.#http);
     this.models = new MlflowModels(this.#http);
   }
 

@@ -28,6 +28,8 @@ export interface MlflowModelVersion {
 export interface NewModelVersion {
   readonly name: string;
   readonly runId: string;
+  /** The logged model whose files lie at `source`. */
+  readonly modelId?: string;
   readonly source: string;
   readonly tags?: Tags;
   readonly description?: string;
@@ -150,6 +152,7 @@ export class MlflowModels {
   async createVersion({
     name,
     runId,
+    modelId,
     source,
     tags = {},
     description,
@@ -163,6 +166,7 @@ export class MlflowModels {
           source,
           run_id: runId,
           tags: tagList(tags),
+          ...(modelId !== undefined && { model_id: modelId }),
           ...(description !== undefined && { description }),
         },
         idempotent: false,

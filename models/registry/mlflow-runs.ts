@@ -32,6 +32,8 @@ export interface MlflowRun {
   readonly params: Readonly<Record<string, string>>;
   /** The last value of each metric; NaN and infinities as such. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** The logged models it made; empty in the answers of a search. */
+  readonly modelIds: readonly string[];
 }
 
 /** What a new run is made of. */
@@ -51,6 +53,8 @@ export interface MlflowMetric {
   readonly timestampMs: number;
   /** Round or epoch, from 0. @default 0 */
   readonly step?: number;
+  /** The logged model that it measures, which then shows it too. */
+  readonly modelId?: string;
 }
 
 /** A data set that a run read. */
@@ -103,8 +107,11 @@ const runSchema = z
         tags: tagsSchema,
       })
       .default({ metrics: [], params: [], tags: {} }),
+    outputs: z
+      .object({ model_outputs: z.array(z.object({ model_id: z.string() })).default([]) })
+      .default({ model_outputs: [] }),
   })
-  .transform(({ info, data }): MlflowRun => ({
+  .transform(({ info, data, outputs }): MlflowRun => ({
     runId: info.run_id,
     experimentId: info.experiment_id,
     name: info.run_name,
@@ -115,6 +122,7 @@ const runSchema = z
     tags: data.tags,
     params: Object.fromEntries(data.params.map(({ key, value }) => [key, value])),
     metrics: Object.fromEntries(data.metrics.map(({ key, value }) => [key, value])),
+    modelIds: outputs.model_outputs.map(({ model_id }) => model_id),
   }));
 
 const experimentSchema = z.object({
@@ -262,12 +270,15 @@ export class MlflowRuns {
     runId: string,
     values: { metrics?: readonly MlflowMetric[]; params?: Tags; tags?: Tags },
   ): Promise<void> {
-    const metrics = (values.metrics ?? []).map(({ key, value, timestampMs, step = 0 }) => ({
-      key,
-      value: Number.isFinite(value) ? value : String(value), // JSON has no NaN; protobuf reads the words
-      timestamp: timestampMs,
-      step,
-    }));
+    const metrics = (values.metrics ?? []).map(
+      ({ key, value, timestampMs, step = 0, modelId }) => ({
+        key,
+        value: Number.isFinite(value) ? value : String(value), // JSON has no NaN; protobuf reads the words
+        timestamp: timestampMs,
+        step,
+        ...(modelId !== undefined && { model_id: modelId }),
+      }),
+    );
     const batches = [
       ...inChunks(metrics, MAX_METRICS).map((chunk) => ({ metrics: chunk })),
       ...inChunks(tagList(values.params ?? {}), MAX_PARAMS).map((chunk) => ({ params: chunk })),
@@ -312,6 +323,13 @@ export class MlflowRuns {
         dataset: { ...dataset, source_type: sourceType },
       })),
     });
+  }
+
+  /** Notes that a run made a logged model; the same one twice is noted once. */
+  async logModel(runId: string, modelId: string): Promise<void> {
+    const { modelIds } = await this.get(runId);
+    if (modelIds.includes(modelId)) return; // the server would note it again
+    await this.#post('runs/outputs', { run_id: runId, models: [{ model_id: modelId, step: 0 }] });
   }
 
   /** Marks a run deleted; the server's garbage collection removes it later. */

@@ -137,6 +137,53 @@ describe('runs', () => {
   });
 });
 
+describe('logged models', () => {
+  it('gives one model to everyone who asks with one key, and links it to its run once', async () => {
+    const run = await client.runs.create({ experiment: 'logged' });
+    const { experimentId, runId } = run;
+    const wish = { experimentId, runId, name: 'app-cnn', key: runId };
+    const first = await client.loggedModels.ensure(wish);
+    const again = await client.loggedModels.ensure(wish);
+    const other = await client.loggedModels.ensure({ ...wish, key: "another's" });
+    expect(again).toEqual(first);
+    expect(other.modelId).not.toBe(first.modelId);
+    expect(first).toMatchObject({
+      runId,
+      status: 'LOGGED_MODEL_PENDING',
+      tags: { [KEY_TAG]: runId },
+    });
+    for (let time = 1; time <= 2; time++) {
+      await client.loggedModels.finish(first.modelId);
+      await client.runs.logModel(runId, first.modelId);
+    }
+    expect(await client.loggedModels.get(first.modelId)).toMatchObject({
+      status: 'LOGGED_MODEL_READY',
+    });
+    expect((await client.runs.get(runId)).modelIds).toEqual([first.modelId]);
+  });
+
+  it('shows its metrics once, and is told of the version that is made of it', async () => {
+    const { experimentId, runId } = await client.runs.create({ experiment: 'logged' });
+    const wish = { experimentId, runId, name: 'app-gru', key: runId };
+    const { modelId, artifactUri } = await client.loggedModels.ensure(wish);
+    const metric = { key: 'macroF1', value: 0.86, timestampMs: 1_654_500_000_000, modelId };
+    await client.runs.log(runId, { metrics: [metric] });
+    await client.runs.log(runId, { metrics: [metric] });
+    expect((await client.runs.get(runId)).metrics).toEqual({ macroF1: 0.86 });
+    const version = { name: 'app-gru', runId, modelId, source: artifactUri, key: runId };
+    expect(await client.models.ensureModelVersion(version)).toMatchObject({ source: artifactUri });
+    const url = `${server.baseUrl}/api/2.0/mlflow/logged-models/${modelId}`;
+    const answer: unknown = await (await fetch(url)).json(); // the server's own form
+    expect(answer).toMatchObject({
+      model: { data: { metrics: [{ key: 'macroF1', value: 0.86, run_id: runId }] } },
+    });
+    const { tags } = await client.loggedModels.get(modelId);
+    expect(JSON.parse(tags['mlflow.modelVersions'] ?? '')).toEqual([
+      { name: 'app-gru', version: 1 },
+    ]);
+  });
+});
+
 describe('artifacts', () => {
   it('gives a folder back byte by byte, and fetches it once', async () => {
     const run = await client.runs.create({ experiment: 'artifacts' });

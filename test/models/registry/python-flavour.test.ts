@@ -85,16 +85,18 @@ afterAll(async () => {
 });
 
 async function register(client: MlflowClient, name: string, dir: string): Promise<void> {
-  const run = await client.runs.create({ experiment: 'python' });
-  const source = `${run.artifactUri}/model`;
-  await client.artifacts.uploadFolder(dir, source);
-  const { version } = await client.models.ensureModelVersion({
-    name,
-    runId: run.runId,
-    source,
-    key: name,
-  });
+  const { experimentId, runId } = await client.runs.create({ experiment: 'python' });
+  const wish = { name, runId, key: runId };
+  const { modelId, artifactUri } = await client.loggedModels.ensure({ ...wish, experimentId });
+  await client.artifacts.uploadFolder(dir, artifactUri);
+  await client.loggedModels.finish(modelId);
+  const made = { ...wish, modelId, source: artifactUri };
+  const { version } = await client.models.ensureModelVersion(made);
   await client.models.setAlias(name, 'champion', version);
+  // from here the UI reads the signature
+  const query = new URLSearchParams({ name, version, path: 'MLmodel' });
+  const shown = await fetch(`${server.baseUrl}/model-versions/get-artifact?${query.toString()}`);
+  expect(await shown.text()).toMatch(/^signature:\n {2}inputs: /m);
 }
 
 interface Answer {
