@@ -10,7 +10,7 @@ export interface KnownFlows extends LabelledFlows {
   readonly rowsUnseenClass: number;
 }
 
-/** Labels as indices into `classes`; rows of other classes are left out. */
+/** Labels as indices into `classes`; rows of other classes are left out, and where there are none nothing is copied. */
 export function withLabels(set: FlowSet, target: Target, classes: readonly string[]): KnownFlows {
   const index = new Map(classes.map((name, k) => [name, k]));
   const names = namesOf(set, target);
@@ -23,7 +23,7 @@ export function withLabels(set: FlowSet, target: Target, classes: readonly strin
     labels.push(label);
   });
   return {
-    flows: selectArrays(set, rows),
+    flows: rows.length === set.n ? set : selectArrays(set, rows),
     labels: Int32Array.from(labels),
     rows,
     rowsUnseenClass: set.n - rows.length,

@@ -6,14 +6,19 @@ import type { ModelSpec, Preset, Split, Target } from '../../contracts/schemas/v
 import { MODEL_VIEW } from '../../domain/traffic/feature-views.js';
 import type { Label, Transformer } from '../../domain/traffic/transformer.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
-import { readPart, type FlowSet } from '../../feature-store/read-flows.js';
+import { readPart } from '../../feature-store/read-flows.js';
 import { openTrainingSet } from '../../feature-store/training-set.js';
 import { TRANSFORMER_FILE, transformerHash } from '../../feature-store/transformer-store.js';
 import type { BoostedModel } from '../../models/boosting/model.js';
 import { evaluate } from '../../models/evaluation/classification.js';
 import { plotConfusion } from '../../models/evaluation/confusion-plot.js';
 import { plotLearningCurve } from '../../models/evaluation/learning-curve-plot.js';
-import type { NetworkKind, TrainedModel, TrainingRequest } from '../../models/model.js';
+import type {
+  LabelledFlows,
+  NetworkKind,
+  TrainedModel,
+  TrainingRequest,
+} from '../../models/model.js';
 import type { ClassifierRequest } from '../../models/tensorflow/classifier.js';
 import { trainCnn } from '../../models/tensorflow/cnn/train.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
@@ -42,14 +47,8 @@ export async function trainModelJob(
   { model, split, preset }: { model: ModelSpec; split: Split; preset: Preset },
   context: JobContext,
 ): Promise<TrainedStage> {
-  const { transformer, trainSet, validateSet } = await readTrainingSet(
-    split,
-    LABELS[model.target],
-    context,
-  );
-  const { classes } = classesOf(trainSet, model.target, preset.minRowsPerClass);
-  const train = withLabels(trainSet, model.target, classes);
-  const validation = withLabels(validateSet, model.target, classes);
+  const input = { split, target: model.target, minRowsPerClass: preset.minRowsPerClass };
+  const { transformer, classes, train, validation } = await readTrainingSet(input, context);
   if (classes.length < 2 || validation.flows.n === 0) {
     throw new PipelineError({
       code: 'TRAINING_TOO_FEW_ROWS',
@@ -102,22 +101,39 @@ export async function trainModelJob(
 
 const LABELS: Readonly<Record<Target, Label>> = { APP: 'app', CATEGORY: 'category' };
 
-/** The training and validation rows as they were known at the split's version, and what made their columns. */
+interface LabelledParts {
+  readonly transformer: Transformer;
+  readonly classes: readonly string[];
+  readonly train: LabelledFlows;
+  readonly validation: LabelledFlows;
+}
+
+/**
+ * The training and validation rows of known classes as they were known at the split's version, and what made
+ * their columns. What was read beside them is not held while the model trains.
+ */
 async function readTrainingSet(
-  { features, selections }: Split,
-  label: Label,
+  {
+    split: { features, selections },
+    target,
+    minRowsPerClass,
+  }: { split: Split; target: Target; minRowsPerClass: number },
   { layout, stagingDir }: JobContext,
-): Promise<{ transformer: Transformer; trainSet: FlowSet; validateSet: FlowSet }> {
+): Promise<LabelledParts> {
   const db = await FeatureDb.open({ tempDirectory: join(stagingDir, 'spill') });
   try {
     const { tables: tablesRoot } = layout;
     const { version } = features;
+    const label = LABELS[target];
     const { transformer } = await db.session((session) =>
       openTrainingSet(session, { tablesRoot, view: MODEL_VIEW, label, selections, version }),
     );
     const source = { db, tablesRoot, version, transformer };
     const trainSet = await readPart(source, selections, 'train');
-    return { transformer, trainSet, validateSet: await readPart(source, selections, 'validate') };
+    const validateSet = await readPart(source, selections, 'validate');
+    const { classes } = classesOf(trainSet, target, minRowsPerClass);
+    const train = withLabels(trainSet, target, classes);
+    return { transformer, classes, train, validation: withLabels(validateSet, target, classes) };
   } finally {
     db.close();
   }
