@@ -198,6 +198,23 @@ describe('MLflow', () => {
     }
   });
 
+  test('shows the model of a training beside its run, with its scores and its version', async () => {
+    const version = await mlflow.models.getVersion('app-cnn', '1');
+    const { modelIds } = await mlflow.runs.get(version?.runId ?? '');
+    expect(modelIds).toHaveLength(1);
+    const logged = await mlflow.loggedModels.get(modelIds[0] ?? '');
+    expect(logged).toMatchObject({ name: 'app-cnn', status: 'LOGGED_MODEL_READY' });
+    expect(logged.artifactUri).toBe(version?.source);
+    expect(JSON.parse(logged.tags['mlflow.modelVersions'] ?? '')).toEqual([
+      { name: 'app-cnn', version: 1 },
+    ]);
+    const { model } = await get<{ model: { data: { metrics: { key: string }[] } } }>(
+      `logged-models/${logged.modelId}`,
+    );
+    const keys = model.data.metrics.map(({ key }) => key);
+    expect(keys).toEqual(expect.arrayContaining(['validate.macroF1', '2022-W25.macroF1']));
+  });
+
   test('shows of each training its settings, its curves, its pictures, its data and its plan', async () => {
     const version = await mlflow.models.getVersion('app-cnn', '1');
     const runId = version?.runId ?? '';
