@@ -75,11 +75,9 @@ export function vpnColumns(flows: FlowSet, inputs: VpnInputs): FlowSet {
   }
 }
 
-/** Labels of flows: 1 where the application or the category is a VPN. */
-export function vpnLabels(app: readonly string[], category: readonly string[]): Int32Array {
-  return Int32Array.from(app, (name, i) =>
-    [name, category[i]].some((label) => label?.toLowerCase() === 'vpn') ? 1 : 0,
-  );
+/** The class of a flow by its labels: a VPN where the application or the category is one. */
+export function vpnClass(app: string, category: string): (typeof VPN_CLASSES)[number] {
+  return [app, category].some((label) => label.toLowerCase() === 'vpn') ? 'vpn' : 'other';
 }
 
 function withColumns(flows: FlowSet, names: readonly string[]): FlowSet {
