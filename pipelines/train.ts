@@ -1,4 +1,4 @@
-/** `train`: the first champions. Four models side by side, an ensemble of those on APP, all registered and scored. */
+/** `train`: the first champions. Six models side by side, an ensemble of those on APP, all registered and scored. */
 import type { ModelSpec, Preset, Split } from '../contracts/schemas/values.js';
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag, type DagBuilder } from '../dag/declare.js';
@@ -9,8 +9,10 @@ const act = activities<Tasks>();
 
 const APP_MODELS = [
   { name: 'app-xgboost', target: 'APP', kind: 'xgboost' },
+  { name: 'app-lightgbm', target: 'APP', kind: 'lightgbm' },
   { name: 'app-lstm', target: 'APP', kind: 'lstm' },
   { name: 'app-cnn', target: 'APP', kind: 'cnn' },
+  { name: 'app-two-branch', target: 'APP', kind: 'two-branch' },
 ] as const satisfies readonly ModelSpec[];
 
 const CATEGORY_MODEL = {

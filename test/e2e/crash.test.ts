@@ -89,7 +89,9 @@ test('each training is one version, none was registered twice', () => {
   expect(Object.fromEntries(versions)).toEqual({
     'app-cnn': expected,
     'app-ensemble': expected,
+    'app-lightgbm': expected,
     'app-lstm': expected,
+    'app-two-branch': expected,
     'app-xgboost': expected,
     'category-xgboost': ['1'],
   });

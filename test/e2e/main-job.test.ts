@@ -110,12 +110,14 @@ describe('the JSON document', () => {
     });
   });
 
-  test('has four models and an ensemble, each scored on the test week and the watched weeks', () => {
+  test('has six models and an ensemble, each scored on the test week and the watched weeks', () => {
     const first = document.models.filter(({ version }) => version === '1');
     expect(first.map(({ name }) => name)).toEqual([
       'app-cnn',
       'app-ensemble',
+      'app-lightgbm',
       'app-lstm',
+      'app-two-branch',
       'app-xgboost',
       'category-xgboost',
     ]);
