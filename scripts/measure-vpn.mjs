@@ -6,7 +6,7 @@
  * (a capture is a VPN when more than half of its flows are). Generated: three weeks to train on, the two behind them
  * to score. Each by the tunnel features, by bytes, packets and duration alone, and by all columns.
  *
- * Prints two tables with 95 % bootstrap intervals. Needs what set-up builds; about a minute.
+ * Prints two tables with 95 % bootstrap intervals. Needs what set-up builds; about four minutes.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
