@@ -56,7 +56,7 @@ if (values.only !== 'real') {
 
 /**
  * Every capture once as test, by each kind of input; by flow and by capture. Below them, for contrast alone, the same
- * detectors with every tenth flow as test, wherever it was captured.
+ * detectors with a random tenth of the flows as test, wherever they were captured.
  */
 async function realCaptures() {
   const { flows, captures, labels } = await readCaptures();
