@@ -100,7 +100,11 @@ export async function trainModelJob(
   }
 }
 
-const LABELS: Readonly<Record<Target, Label>> = { APP: 'app', CATEGORY: 'category' };
+const LABELS: Readonly<Record<Target, Label>> = {
+  APP: 'app',
+  CATEGORY: 'category',
+  VPN: 'category',
+};
 
 /** The training and validation rows as they were known at the split's version, and what made their columns. */
 async function readTrainingSet(
