@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * `node scripts/ablate-imbalance.mjs [--seeds 101,102] [--flows 10000] [--models xgboost,statistics,cnn]`: whether measures against rare
- * classes help. Each is trained on three generated weeks of 180 apps, stopped on the fourth, and scored on the fifth;
+ * `node scripts/ablate-imbalance.mjs [--seeds 101,102] [--flows 10000] [--models xgboost,…]`: whether measures
+ * against rare classes help. Each is trained on three generated weeks of 180 apps, stopped on the fourth, and scored on the fifth;
  * made flows are in training alone.
  *
- * XGBoost sees packets and flow statistics; `statistics` is the same with the packets set to 0, which is where SMOTE
- * applies; the CNN sees packets alone. Prints a table: accuracy, macro-F1, and the macro-F1 gained on `none` of the
+ * XGBoost, LightGBM and the two-branch network see packets and flow statistics; `statistics` is XGBoost without packets,
+ * which is where SMOTE applies; CNN and LSTM see packets alone. Prints a table: accuracy, macro-F1, and the macro-F1 gained on `none` of the
  * same model with its 95 % interval. Needs what set-up builds; some minutes a seed.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -17,7 +17,11 @@ import { seededRandom } from '../dist/contracts/seeded-random.js';
 import { bootstrapScores, groupByDayAndClass } from '../dist/models/evaluation/bootstrap.js';
 import { predictedClasses } from '../dist/models/evaluation/classification.js';
 import { jitterFlows, smoteFlows } from '../dist/models/imbalance/oversample.js';
+import { findLightgbmLibrary } from '../dist/models/lightgbm/bindings.js';
+import { trainLightgbm } from '../dist/models/lightgbm/train.js';
 import { trainCnn } from '../dist/models/tensorflow/cnn/train.js';
+import { trainLstm } from '../dist/models/tensorflow/lstm/train.js';
+import { trainTwoBranch } from '../dist/models/tensorflow/two-branch/train.js';
 import { findXgboostLibrary } from '../dist/models/xgboost/bindings.js';
 import { trainXgboost } from '../dist/models/xgboost/train.js';
 import { generatedWorld, trainingFlows, weekFlows } from './proof/generated-world.mjs';
@@ -26,32 +30,32 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '101,102' },
     flows: { type: 'string', default: '10000' },
-    models: { type: 'string', default: 'xgboost,statistics,cnn' },
+    models: { type: 'string', default: 'xgboost,statistics,lightgbm,cnn,lstm,two-branch' },
   },
 });
 const SPLIT = { train: ['2022-W22', '2022-W23', '2022-W24'], validate: ['2022-W25'] };
 const TEST = '2022-W26';
 const XGBOOST = { rounds: 40, learningRate: 0.2, maxDepth: 6, maxBins: 64, threads: 2 };
-const CNN = { epochs: 8, batchSize: 128, learningRate: 0.002, statsUnits: 0 };
+const LIGHTGBM = { rounds: 20, threads: 2 };
+const NETWORK = { epochs: 8, batchSize: 64, learningRate: 0.004 };
 
-const BOOSTERS = [
-  { model: 'xgboost', measure: 'none', settings: { classWeightCap: 0 } },
-  { model: 'xgboost', measure: 'weights up to 20', settings: { classWeightCap: 20 } },
-  { model: 'xgboost', measure: 'weights up to 5', settings: { classWeightCap: 5 } },
-  ...[
-    { measure: 'none', settings: { classWeightCap: 0 } },
-    { measure: 'weights up to 20', settings: { classWeightCap: 20 } },
-    { measure: 'SMOTE', settings: { classWeightCap: 0 }, oversample: smoteFlows },
-  ].map((variant) => ({ model: 'statistics', prepare: withoutPackets, ...variant })),
-].map((variant) => ({ train: boosted, ...variant }));
-const NETWORKS = [
-  { model: 'cnn', measure: 'none', settings: { classWeightCap: 0 } },
-  { model: 'cnn', measure: 'weights up to 20', settings: { classWeightCap: 20 } },
-  { model: 'cnn', measure: 'jitter', settings: { classWeightCap: 0 }, oversample: jitterFlows },
-].map((variant) => ({ train: convolved, ...variant }));
-const VARIANTS = [...BOOSTERS, ...NETWORKS].filter(({ model }) =>
-  values.models.split(',').includes(model),
-);
+const NONE = { measure: 'none', settings: { classWeightCap: 0 } };
+const WEIGHTS = { measure: 'weights up to 20', settings: { classWeightCap: 20 } };
+const SMOTE = { measure: 'SMOTE', settings: { classWeightCap: 0 }, oversample: smoteFlows };
+const JITTER = { measure: 'jitter', settings: { classWeightCap: 0 }, oversample: jitterFlows };
+const FEWER = { measure: 'weights up to 5', settings: { classWeightCap: 5 } };
+const MODELS = {
+  xgboost: { train: xgboost, measures: [NONE, WEIGHTS, FEWER] },
+  statistics: { train: xgboost, prepare: withoutPackets, measures: [NONE, WEIGHTS, SMOTE] },
+  lightgbm: { train: lightgbm, measures: [NONE, WEIGHTS] },
+  cnn: { train: network(trainCnn, { statsUnits: 0 }), measures: [NONE, WEIGHTS, JITTER] },
+  lstm: { train: network(trainLstm), measures: [NONE, WEIGHTS] },
+  'two-branch': { train: network(trainTwoBranch), measures: [NONE, WEIGHTS] },
+};
+const VARIANTS = values.models.split(',').flatMap((model) => {
+  const { measures, ...of } = MODELS[model];
+  return measures.map((measure) => ({ model, ...of, ...measure }));
+});
 
 const table = [];
 for (const seed of values.seeds.split(',').map(Number)) {
@@ -108,13 +112,19 @@ async function answersOf(variant, data, flows, seed) {
   return predicted;
 }
 
-function boosted({ settings, ...request }) {
+function xgboost({ settings, ...request }) {
   const libraryPath = findXgboostLibrary('.cache/setup');
   return trainXgboost({ ...request, libraryPath, settings: { ...XGBOOST, ...settings } });
 }
 
-function convolved({ settings, ...request }) {
-  return trainCnn({ ...request, settings: { ...CNN, ...settings } });
+function lightgbm({ settings, ...request }) {
+  const libraryPath = findLightgbmLibrary('.cache/setup');
+  return trainLightgbm({ ...request, libraryPath, settings: { ...LIGHTGBM, ...settings } });
+}
+
+function network(train, own = {}) {
+  return ({ settings, ...request }) =>
+    train({ ...request, settings: { ...NETWORK, ...own, ...settings } });
 }
 
 function withoutPackets(flows) {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Fault } from '../../contracts/errors.js';
 import type { FlowMapping } from '../../contracts/schemas/mapping.js';
+import type { Target } from '../../contracts/schemas/values.js';
 import { FeatureDb, quote, quoteName, type Session } from '../../feature-store/duckdb.js';
 import { readFiles } from '../../feature-store/delta/scan.js';
 import { parseFlows, type ParsedSource } from '../../feature-store/ingest/parse-flows.js';
@@ -25,7 +26,7 @@ export interface ClassifyRequest {
   /** With more rejected rows nothing is written, see `requireFewRejected`. */
   readonly maxRejected: string;
   readonly model: LocalModel;
-  readonly target: 'APP' | 'CATEGORY';
+  readonly target: Target;
   /** Absolute; Parquet, or CSV when it ends so. */
   readonly out: string;
   /** Replaces a file that is there. */

@@ -1,7 +1,9 @@
 /** The labels of flows for one target. */
 import type { Target } from '../../contracts/schemas/values.js';
 import type { FlowSet } from '../../feature-store/read-flows.js';
+import { UNLABELLED } from '../../feature-store/sources/flow-columns.js';
 import { selectFlows as selectArrays, type LabelledFlows } from '../../models/model.js';
+import { vpnClass } from '../../models/vpn/detector.js';
 
 /** Flows with the classes that a model knows; the others are counted. */
 export interface KnownFlows extends LabelledFlows {
@@ -47,5 +49,16 @@ export function classesOf(
 
 /** Class names of the rows, [N]. */
 export function namesOf(set: FlowSet, target: Target): readonly string[] {
-  return target === 'APP' ? set.app : set.category;
+  switch (target) {
+    case 'APP':
+      return set.app;
+    case 'CATEGORY':
+      return set.category;
+    case 'VPN':
+      return set.app.map((app, i) => {
+        const category = set.category[i] ?? UNLABELLED;
+        const name = vpnClass(app, category);
+        return name === 'other' && category === UNLABELLED ? UNLABELLED : name;
+      });
+  }
 }

@@ -30,7 +30,7 @@ interface FlowSource {
 }
 
 const SHARES = { train: [0, 0.6], validate: [0.6, 0.8], test: [0.8, 1] } as const;
-const TARGETS: readonly Target[] = ['APP', 'CATEGORY'];
+const TARGETS = ['APP', 'CATEGORY'] as const satisfies readonly Target[];
 
 /** How the rows are cut; the rest of a split follows from it and from the training rows. */
 type Cut = Pick<Split, 'kind' | 'rule' | 'watch'> & { readonly selections: Selections };

@@ -99,7 +99,11 @@ export async function trainModelJob(
   }
 }
 
-const LABELS: Readonly<Record<Target, Label>> = { APP: 'app', CATEGORY: 'category' };
+const LABELS: Readonly<Record<Target, Label>> = {
+  APP: 'app',
+  CATEGORY: 'category',
+  VPN: 'category',
+};
 
 interface LabelledParts {
   readonly transformer: Transformer;

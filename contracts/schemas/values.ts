@@ -65,8 +65,8 @@ export const split = z.object({
   features: tableVersion,
 });
 
-/** The column that a model tells. */
-export const target = z.enum(['APP', 'CATEGORY']);
+/** What a model tells: one of the two label columns, or whether a flow is a VPN tunnel (`vpn`) or not (`other`). */
+export const target = z.enum(['APP', 'CATEGORY', 'VPN']);
 
 /** A model to be trained: its registered name, what it tells, and by which algorithm. */
 export const modelSpec = z.object({

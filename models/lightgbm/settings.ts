@@ -20,7 +20,7 @@ export const LIGHTGBM_DEFAULTS: LightgbmSettings = {
   rowShare: 1,
   l2: 4,
   patienceRounds: 5,
-  classWeightCap: 0,
+  classWeightCap: 20,
   packets: true,
   threads: 2,
 };

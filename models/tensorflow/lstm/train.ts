@@ -19,7 +19,7 @@ export const LSTM: Classifier<LstmSettings> = {
     batchSize: 64,
     learningRate: 0.01,
     patienceEpochs: 4,
-    classWeightCap: 20,
+    classWeightCap: 0,
     dropout: 0.1,
     units: 64,
   },

@@ -23,7 +23,7 @@ export const TWO_BRANCH: Classifier<TwoBranchSettings> = {
     batchSize: 128,
     learningRate: 0.004,
     patienceEpochs: 4,
-    classWeightCap: 20,
+    classWeightCap: 0,
     dropout: 0.1,
     orderUnits: 48,
     statsUnits: 128,

@@ -66,6 +66,28 @@ test('a file is labelled as the weekly run labels the same flows', async () => {
   expect(said.labels.reduce((sum, { rows: n }) => sum + n, 0)).toBe(61);
 });
 
+test('a model of tunnels tells them, by category or application, from all others', async () => {
+  const home = await aHome();
+  const withTunnels = (day: string, week: number): Record<string, string>[] =>
+    flowsOfWeek(day, week).map((flow, i) =>
+      i % 2 === 1 ? { ...flow, CATEGORY: 'VPN', BYTES: String(90_000 + i) } : flow,
+    );
+  const model = await aTrainedModel(home, await fourWeeks(home, withTunnels), 'VPN');
+  const file = await home.file('new.csv', flowCsv(withTunnels(MONDAY, 3)));
+  const { labels, score } = await classify(home, file, { model, target: 'VPN' });
+  expect(labels).toEqual([
+    { label: 'other', rows: 31 },
+    { label: 'vpn', rows: 30 },
+  ]);
+  expect(score).toMatchObject({ rows: 61, accuracy: 1 });
+  const bare = flowCsv(withTunnels(MONDAY, 3), UNLABELLED);
+  const unlabelled = await classify(home, await home.file('bare.csv', bare), {
+    ...{ model, target: 'VPN', force: true },
+  });
+  expect(unlabelled.labels).toEqual(labels);
+  expect(unlabelled.score).toBeNull();
+});
+
 test('a file without labels is labelled the same, in the order of its rows', async () => {
   const home = await aHome();
   const flows = flowsOfWeek(MONDAY, 3);

@@ -6,7 +6,7 @@ import type { JobContext } from '../../../activities/jobs/index.js';
 import type { LocalModel } from '../../../activities/jobs/open-model.js';
 import { trainModelJob } from '../../../activities/jobs/train-model.js';
 import { homeLayout } from '../../../contracts/home.js';
-import type { Preset, Split } from '../../../contracts/schemas/values.js';
+import type { Preset, Split, Target } from '../../../contracts/schemas/values.js';
 import { wholeWeeks } from '../../../domain/lifecycle/split-weeks.js';
 import {
   aFlow,
@@ -44,8 +44,8 @@ export function flowsOfWeek(day: string, week: number): Record<string, string>[]
 }
 
 /** Four weeks of two applications that differ in size; the last flow of each week is the same in all. */
-export async function fourWeeks(home: StoreHome): Promise<Split> {
-  await ingest(home, await home.file('weeks.csv', flowCsv(MONDAYS.flatMap(flowsOfWeek))));
+export async function fourWeeks(home: StoreHome, flowsOf = flowsOfWeek): Promise<Split> {
+  await ingest(home, await home.file('weeks.csv', flowCsv(MONDAYS.flatMap(flowsOf))));
   await deriveFeatures(home);
   const weeks = MONDAYS.length;
   return { ...SPLIT, features: { ...SPLIT.features, version: weeks - 1 } };
@@ -62,9 +62,13 @@ export async function contextOf(home: StoreHome): Promise<JobContext> {
 }
 
 /** An XGBoost model of the split, in its folder. */
-export async function aTrainedModel(home: StoreHome, split: Split): Promise<LocalModel> {
+export async function aTrainedModel(
+  home: StoreHome,
+  split: Split,
+  target: Target = 'APP',
+): Promise<LocalModel> {
   const context = await contextOf(home);
-  const model = { name: 'app-xgboost', target: 'APP', kind: 'xgboost' } as const;
+  const model = { name: `${target.toLowerCase()}-xgboost`, target, kind: 'xgboost' } as const;
   const { transformer } = await trainModelJob({ model, split, preset }, context);
   const folder = path.join(context.stagingDir, 'model');
   return { name: model.name, version: '1', folder, transformer, members: [] };

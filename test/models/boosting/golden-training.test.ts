@@ -57,14 +57,20 @@ const libraries = {
   xgboost: {
     floats: floatsOf,
     train: (request: TrainingRequest) => {
-      const settings = { rounds: golden.rounds, columnShare: 1 };
+      const settings = { classWeightCap: 20, rounds: golden.rounds, columnShare: 1 };
       return trainXgboost({ ...request, libraryPath: xgboostLibrary(), settings });
     },
   },
   lightgbm: {
     floats: doublesOf,
     train: (request: TrainingRequest) => {
-      const settings = { rounds: golden.rounds, learningRate: 0.05, leaves: 4, minRowsPerLeaf: 10 };
+      const settings = {
+        classWeightCap: 20,
+        rounds: golden.rounds,
+        learningRate: 0.05,
+        leaves: 4,
+        minRowsPerLeaf: 10,
+      };
       return trainLightgbm({ ...request, libraryPath: lightgbmLibrary(), settings });
     },
   },
