@@ -150,7 +150,7 @@ describe('the JSON document', () => {
     const champions = document.models.filter(({ alias }) => alias === 'champion');
     const promoted = document.retrains.filter((retrain) => retrain.promoted).at(-1);
     expect(champions.find(({ name }) => name === 'app-ensemble')?.version).toBe(promoted?.version);
-    expect(champions).toHaveLength(5);
+    expect(champions).toHaveLength(7);
   });
 });
 
