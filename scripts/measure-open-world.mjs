@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { newNames, trainedNames } from '../dist/activities/jobs/count-names.js';
 import { seededRandom } from '../dist/contracts/seeded-random.js';
+import { columnNames, matrixRows, streamOf } from '../dist/models/boosting/matrix-rows.js';
 import { conformalQuantile } from '../dist/models/evaluation/conformal.js';
 import { falsePositiveRate, rocAuc } from '../dist/models/evaluation/ranking.js';
 import { confidenceOf, negativeEnergy } from '../dist/models/open-world/confidence.js';
@@ -22,8 +23,7 @@ import { findEmergingServices } from '../dist/models/open-world/emerging-service
 import { fitRejectRule } from '../dist/models/open-world/reject-rule.js';
 import { shuffledIndices } from '../dist/models/random.js';
 import { findXgboostLibrary, loadXgboost } from '../dist/models/xgboost/bindings.js';
-import { Booster, DataMatrix } from '../dist/models/xgboost/booster.js';
-import { flattenFlows } from '../dist/models/xgboost/columns.js';
+import { XgboostTrees } from '../dist/models/xgboost/booster.js';
 import { trainXgboost } from '../dist/models/xgboost/train.js';
 import { generatedWorld, trainingFlows, weekFlows } from './proof/generated-world.mjs';
 
@@ -108,12 +108,21 @@ async function rawScores(model, flows) {
   const folder = await mkdtemp(join(tmpdir(), 'open-world-model-'));
   await model.save(folder);
   const library = loadXgboost(findXgboostLibrary('.cache/setup'));
-  const booster = Booster.fromBytes(library, await readFile(join(folder, 'booster.ubj')));
-  const columns = 90 + flows.featureNames.length;
-  const matrix = new DataMatrix(library, flattenFlows(flows), flows.n, columns, 2);
-  const scores = booster.predict(matrix, 'margin');
-  matrix.dispose();
-  booster.dispose();
+  const names = columnNames(flows.featureNames, true);
+  const trees = XgboostTrees.fromBytes(
+    library,
+    await readFile(join(folder, 'model.ubj')),
+    names,
+    2,
+  );
+  const scores = new Float32Array(flows.n * model.classes.length);
+  let end = 0;
+  for (const batch of matrixRows(streamOf(flows), true)) {
+    const margins = trees.margins(batch);
+    scores.set(margins, end);
+    end += margins.length;
+  }
+  trees.dispose();
   await rm(folder, { recursive: true });
   return scores;
 }
@@ -124,12 +133,16 @@ async function emerging(world, seed) {
   const { model } = await fit(data, seed);
   const validation = model.predict(data.validation.flows);
   const reject = fitRejectRule(validation, data.classes);
+  const rejecting = {
+    ...{ classes: model.classes, reject },
+    predict: (flows) => model.predict(flows),
+  };
   const known = await trainedNames(world, [...SPLIT.train, ...SPLIT.validate]);
   const names = [];
   const result = [];
   const truth = { near: 'new-app-2022-w26', far: 'new-app-far-2022-w26' };
   for (const week of WATCHED) {
-    names.push((await newNames(world, { model, reject, known }, week)).names);
+    names.push((await newNames(world, { model: rejecting, known }, week)).names);
     const services = findEmergingServices(names);
     const of = (app) => services.filter(({ domains }) => domains.some((d) => belongs(d, app)));
     const set = await weekFlows(world, week);
