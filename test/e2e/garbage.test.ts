@@ -82,7 +82,7 @@ test('there are no other errors, and the exit code tells of them', () => {
 
 test('what is left is still enough to train on, split by time', () => {
   expect(document.split).toMatchObject({ kind: 'time', watch: [] });
-  expect(document.models.filter(({ alias }) => alias === 'champion')).toHaveLength(5);
+  expect(document.models.filter(({ alias }) => alias === 'champion')).toHaveLength(7);
   expect(document.drift).toMatchObject([{ verdict: 'not_judged' }]);
 });
 
