@@ -86,18 +86,24 @@ async function startOnPorts(
       // whose answer was it?
       if (holders().every((holder) => holder === 'ours')) return record;
     } else if (!isAlive(record) || Date.now() >= deadline) {
-      const state = isAlive(record) ? 'does not answer' : 'ended at once';
+      const ended = !isAlive(record);
       await endProcess(layout.processes, record);
+      const said = await lastLines(logFile);
+      // somebody had a port for a moment only, to see whether it is free
+      if (ended && PORT_TAKEN.test(said)) return 'ports-taken';
       throw new PipelineError({
         code: 'SERVER_NOT_READY',
         file: logFile,
-        found: `${spec.name} ${state}; its log ends with:\n${await lastLines(logFile)}`,
+        found: `${spec.name} ${ended ? 'ended at once' : 'does not answer'}; its log ends with:\n${said}`,
         fix: 'see the log; `sentinel doctor` says whether the part itself works',
       });
     }
     await sleep(POLL_MS);
   }
 }
+
+/** What Go, Python and Node say of it. */
+const PORT_TAKEN = /EADDRINUSE|address already in use/i;
 
 async function choosePorts(spec: ServerSpec): Promise<ServerSpec['ports']> {
   const ports: Record<string, number> = {};

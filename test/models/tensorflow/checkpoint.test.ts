@@ -18,6 +18,7 @@ const request = {
   train: syntheticFlows({ n: 1_200, classes: K, seed: 1, noiseBytes: 600 }),
   validation: syntheticFlows({ n: 200, classes: K, seed: 2, noiseBytes: 600 }),
   ...{ classes: syntheticClasses(K), preset: 'test', seed: 5 },
+  createdAt: new Date('2022-06-13T04:05:06.789Z'),
 };
 
 let folder: string;
