@@ -25,7 +25,13 @@ import {
 import { queryIfPresent } from '../feature-store/query-tables.js';
 import { FLOW_FEATURES, isoWeekText, tableFolder } from '../feature-store/tables.js';
 import type { MlflowClient } from '../models/registry/mlflow-client.js';
-import { asModelVersion, splitOf, transformerOf, type NamedTransformer } from './model-store.js';
+import {
+  findVersion,
+  splitOf,
+  transformerOf,
+  versionIdParts,
+  type NamedTransformer,
+} from './model-store.js';
 import { closedRuns, type RecordedRun } from './runs/closed-runs.js';
 
 /** What a split read, week by week. */
@@ -127,9 +133,7 @@ export async function lineageOf(
     ...(await closed.list({ temporalRunId: id }, 1)),
   ];
   if (run !== undefined) return runLineage(layout.tables, await closed.read(run.temporalRunId));
-  const [, name = '', version = ''] = /^(.+)[/@]([^/@]+)$/.exec(id) ?? [];
-  const model =
-    name === '' ? undefined : await modelLineage(layout, await registry(), name, version);
+  const model = versionIdParts(id) && (await modelLineage(layout, await registry(), id));
   if (model !== undefined) return model;
   throw new PipelineError({
     code: 'LINEAGE_UNKNOWN',
@@ -142,14 +146,10 @@ export async function lineageOf(
 async function modelLineage(
   { tables }: HomeLayout,
   mlflow: MlflowClient,
-  name: string,
-  version: string,
+  id: string,
 ): Promise<ModelLineage | undefined> {
-  const found = /^\d+$/.test(version)
-    ? await mlflow.models.getVersion(name, version)
-    : await mlflow.models.getByAlias(name, version);
-  if (found === undefined) return undefined;
-  const model = asModelVersion(found);
+  const model = await findVersion(mlflow, id);
+  if (model === undefined) return undefined;
   const run = await mlflow.runs.get(model.mlflowRunId);
   const split = await splitLineage(tables, await splitOf(mlflow, model));
   const members = Object.entries(run.params).flatMap(([param, value]) =>
@@ -157,7 +157,7 @@ async function modelLineage(
   );
   return {
     kind: 'model',
-    name,
+    name: model.name,
     version: model.version,
     mlflowRunId: model.mlflowRunId,
     dagRunId: run.tags['mlflow.source.name'] ?? '',
@@ -198,10 +198,7 @@ async function predictionLineage(
   const predictions = await inOrder(rows, (row) => flowPrediction(layout.tables, files, row));
   const versions = new Set(predictions.map(({ model }) => model));
   const mlflow = await registry();
-  const models = await inOrder([...versions], (model) => {
-    const [name = '', version = ''] = model.split('/');
-    return modelLineage(layout, mlflow, name, version);
-  });
+  const models = await inOrder([...versions], (id) => modelLineage(layout, mlflow, id));
   return {
     kind: 'prediction',
     sourceSha,

@@ -61,17 +61,35 @@ export async function requireChampion(mlflow: MlflowClient, name: string): Promi
  * @throws PipelineError MODEL_VERSION_UNKNOWN, MODEL_NO_CHAMPION
  */
 export async function requireVersion(mlflow: MlflowClient, id: string): Promise<ModelVersion> {
-  const [, name, version = ''] = /^(.+)[/@]([^/@]+)$/.exec(id) ?? [];
-  if (name === undefined) return requireChampion(mlflow, id);
+  const parts = versionIdParts(id);
+  if (parts === undefined) return requireChampion(mlflow, id);
+  const found = await findVersion(mlflow, id);
+  if (found !== undefined) return found;
+  throw new PipelineError({
+    code: 'MODEL_VERSION_UNKNOWN',
+    found: `no version ${parts.version} of "${parts.name}" in the registry`,
+    fix: 'see `sentinel models list`',
+  });
+}
+
+/** The version `app-cnn/3` or `app-cnn@champion`; `@` may stand for the last slash, and the other way round. */
+export async function findVersion(
+  mlflow: MlflowClient,
+  id: string,
+): Promise<ModelVersion | undefined> {
+  const parts = versionIdParts(id);
+  if (parts === undefined) return undefined;
+  const { name, version } = parts;
   const found = /^\d+$/.test(version)
     ? await mlflow.models.getVersion(name, version)
     : await mlflow.models.getByAlias(name, version);
-  if (found !== undefined) return asModelVersion(found);
-  throw new PipelineError({
-    code: 'MODEL_VERSION_UNKNOWN',
-    found: `no version ${version} of "${name}" in the registry`,
-    fix: 'see `sentinel models list`',
-  });
+  return found && asModelVersion(found);
+}
+
+/** The parts of such an id; undefined for any other text. */
+export function versionIdParts(id: string): { name: string; version: string } | undefined {
+  const [, name, version] = /^(.+)[/@]([^/@]+)$/.exec(id) ?? [];
+  return name === undefined || version === undefined ? undefined : { name, version };
 }
 
 /** The split a version was trained on, from the artifacts of its run. */

@@ -49,7 +49,14 @@ export function softmax(
 /** Least probability whose logarithm is taken: about the smallest normal float32. */
 const LEAST_PROBABILITY = 1e-38;
 
-/** ln p of each entry: raw scores whose softmax gives the probabilities back. */
-export function logProbabilities(probabilities: Float32Array): Float64Array {
-  return new Float64Array(probabilities).map((p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
+/**
+ * ln p of each entry: raw scores whose softmax gives the probabilities back.
+ *
+ * @param least smaller probabilities count as this, > 0
+ */
+export function logProbabilities(
+  probabilities: Float32Array,
+  least = LEAST_PROBABILITY,
+): Float64Array {
+  return new Float64Array(probabilities).map((p) => Math.log(Math.max(p, least)));
 }

@@ -6,7 +6,7 @@
  *
  * @see Wolpert, "Stacked Generalization", Neural Networks 5, 1992
  */
-import { softmax } from '../softmax.js';
+import { logProbabilities, softmax } from '../softmax.js';
 
 /** A fitted meta-learner. */
 export interface Stacking {
@@ -77,7 +77,7 @@ export function stackProbabilities(
 }
 
 function boundedLog(probabilities: Float32Array): Float64Array {
-  return new Float64Array(probabilities).map((p) => Math.log(Math.max(p, LEAST_PROBABILITY)));
+  return logProbabilities(probabilities, LEAST_PROBABILITY);
 }
 
 /** z [N, K]. */

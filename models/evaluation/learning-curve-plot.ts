@@ -1,5 +1,5 @@
 /** How a training went: loss by round or epoch. */
-import { INK, renderSvg } from './render-svg.js';
+import { INK, LINE_COLOURS, renderSvg } from './render-svg.js';
 
 /** Up to this many points are marked, so that a lone one can be seen. */
 const DOTTED = 20;
@@ -49,7 +49,7 @@ export async function plotLearningCurve(
         name: 'color',
         type: 'ordinal',
         domain: lines.map(({ name }) => name),
-        range: ['#2b6ca3', '#d9632a', '#3a8a4d', '#7a4fa3'],
+        range: [...LINE_COLOURS],
       },
     ],
     axes: [

@@ -1,7 +1,6 @@
 /** Accuracy by confidence, against the diagonal of a calibrated model. */
 import type { ReliabilityBin } from './reliability.js';
-import { INK, renderSvg } from './render-svg.js';
-import { LINE_COLOURS } from './weeks-plot.js';
+import { INK, LINE_COLOURS, renderSvg } from './render-svg.js';
 
 /** Bins of one model. */
 export interface ReliabilityLine {

@@ -7,6 +7,9 @@ const PLOT_FONT = 'Helvetica, Arial, sans-serif';
 /** Ink of text and axes. */
 export const INK = '#222222';
 
+/** Colours of lines, in their order. */
+export const LINE_COLOURS = ['#2b6ca3', '#d9632a', '#3a8a4d', '#7a4fa3'] as const;
+
 /**
  * Draws a Vega specification.
  *

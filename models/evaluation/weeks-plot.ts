@@ -1,15 +1,12 @@
 /** A score week by week, with its interval. */
 import type { Interval } from './bootstrap.js';
-import { renderSvg } from './render-svg.js';
+import { LINE_COLOURS, renderSvg } from './render-svg.js';
 
 /** Scores of one model, one for each week. */
 export interface WeekLine {
   readonly name: string;
   readonly values: readonly Interval[];
 }
-
-/** Colours of the lines, in their order. */
-export const LINE_COLOURS = ['#2b6ca3', '#d9632a', '#3a8a4d', '#7a4fa3'] as const;
 
 /**
  * Draws a line for each model and a bar for each interval.

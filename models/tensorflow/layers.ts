@@ -54,13 +54,18 @@ export function averagePool(tf: Tensorflow, x: Tensor3D, mask: Tensor3D): Tensor
   return tf.div(tf.sum<Tensor2D>(x, 1), tf.maximum(tf.sum<Tensor2D>(mask, 1), 1));
 }
 
-/** Inverted dropout: zeroes a share `rate` of the units and scales the rest by 1 / (1 - rate). */
+/**
+ * Inverted dropout: zeroes a share `rate` of the units and scales the rest by 1 / (1 - rate).
+ *
+ * @param random null in prediction, which drops nothing
+ */
 export function dropUnits(
   tf: Tensorflow,
   x: Tensor2D,
   rate: number,
-  random: SeededRandom,
+  random: SeededRandom | null,
 ): Tensor2D {
+  if (random === null || rate === 0) return x;
   const kept = new Float32Array(x.size);
   for (let i = 0; i < kept.length; i++) kept[i] = random.uniform() < rate ? 0 : 1 / (1 - rate);
   return tf.mul(x, tf.tensor2d(kept, x.shape));

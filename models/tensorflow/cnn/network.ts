@@ -74,8 +74,7 @@ export function createCnn(tf: Tensorflow, shape: CnnShape, random: SeededRandom)
   return {
     variables: weights,
     logits({ ppi, mask, tabular }: Batch, random: SeededRandom | null): Tensor2D {
-      const drop = (x: Tensor2D) =>
-        random === null || shape.dropout === 0 ? x : dropUnits(tf, x, shape.dropout, random);
+      const drop = (x: Tensor2D) => dropUnits(tf, x, shape.dropout, random);
       const activated = (x: Tensor2D, { kernel, bias }: typeof hidden) =>
         maskedRelu(tf, dense(tf, x, kernel, bias), null);
       let x = ppi; // [B, 30, 3]

@@ -38,10 +38,7 @@ export function createLstm(tf: Tensorflow, shape: LstmShape, random: SeededRando
         weights['lstm/bias'],
       );
       const last = lastState(tf, states, mask); // [30, B, U] -> [B, U]
-      const kept =
-        dropout === null || shape.dropout === 0
-          ? last
-          : dropUnits(tf, last, shape.dropout, dropout);
+      const kept = dropUnits(tf, last, shape.dropout, dropout);
       return dense(tf, kept, weights['classes/kernel'], weights['classes/bias']); // [B, K]
     },
     logitsNode(graph, { ppi, mask }, weightsOf) {

@@ -98,8 +98,7 @@ export function createTwoBranch(
         maskedRelu(tf, batchNorm(tf, x, norm, dropout !== null), present);
       const layer = (x: Tensor2D, one: NormalLayer) =>
         normal(tf.matMul<Tensor2D>(x, one.kernel), one, null);
-      const drop = (x: Tensor2D) =>
-        dropout === null || shape.dropout === 0 ? x : dropUnits(tf, x, shape.dropout, dropout);
+      const drop = (x: Tensor2D) => dropUnits(tf, x, shape.dropout, dropout);
       let x = ppi; // [B, 30, 3]
       for (const one of convolutions) {
         x = normal(conv1d(tf, x, one.kernel, null, 'same'), one, mask); // [B, 30, C]
