@@ -1,6 +1,6 @@
 /** Rows held by lib_lightgbm as histogram bins. Free them with `dispose`. */
 import type { LabelledRows } from '../boosting/matrix-rows.js';
-import type { NativePointer } from '../boosting/native-library.js';
+import type { NativePointer } from '../native-library.js';
 import { addressOf, type LightgbmLibrary } from './bindings.js';
 
 /** Absolute values up to this count as zero (`kZeroThreshold`), and a sample leaves zeros out. */

@@ -6,7 +6,7 @@ import { loadModel } from '../../models/load-model.js';
 import { readManifest } from '../../models/model-folder.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import { findXgboostLibrary, loadXgboost } from '../../models/xgboost/bindings.js';
-import { SETUP_DIR } from './setup.js';
+import { SETUP_DIR, tensorflowLibrary } from './setup.js';
 import { syntheticClasses, syntheticFlows } from './synthetic-flows.js';
 
 let folder: string;
@@ -50,6 +50,7 @@ test('weights cut short name the tensor that lacks them', async () => {
     preset: 'test',
     seed: 1,
     settings: { epochs: 1, units: 4 },
+    libraryPath: tensorflowLibrary(),
   });
   const dir = join(folder, 'lstm');
   await model.save(dir);
