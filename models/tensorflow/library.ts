@@ -81,7 +81,7 @@ export interface TensorflowLibrary {
    * @param subject what is said to have failed
    * @throws PipelineError TENSORFLOW_CALL with the library's message
    */
-  attempt<T>(subject: string, call: (status: NativePointer) => T): T;
+  readonly attempt: <T>(subject: string, call: (status: NativePointer) => T) => T;
 }
 
 const DESCRIPTION: LibraryDescription = {
