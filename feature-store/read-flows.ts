@@ -168,12 +168,16 @@ function sampled(flows: string, { rows, seed }: { rows: number; seed: number }):
     ORDER BY md5_number_lower(concat_ws(':', ${seed}, source_sha, source_row)) LIMIT ${rows})`;
 }
 
+/** Steps that leave tabular columns as they are stored. */
+export function storedColumns(names: readonly string[]): Pick<Transformer, 'steps'> {
+  const steps = names.map((of) => ({
+    ...({ kind: 'scale', of, by: 'none', log1p: false, center: 0, scale: 1 } as const),
+  }));
+  return { steps };
+}
+
 /** The steps of the view of the same name, for models that name no transformer. */
-const AS_STORED: Pick<Transformer, 'steps'> = {
-  steps: TABULAR_FEATURE_NAMES.map((of) => ({
-    ...{ kind: 'scale', of, by: 'none', log1p: false, center: 0, scale: 1 },
-  })),
-};
+const AS_STORED = storedColumns(TABULAR_FEATURE_NAMES);
 
 async function collect(
   session: Session,
