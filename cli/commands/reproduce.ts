@@ -217,7 +217,7 @@ function reproducedText({ input, model, train, services, trainingFlows, ...found
         rounded(score.macroF1),
         score.seenInTraining,
         rounded(score.accuracyOfUnseen),
-        rounded(score.published),
+        score.published ?? '–',
       ]),
     ),
     `${model} (${settings.roundsKept} rounds, seed ${seed}) on ${trainingFlows} flows of ${train}, ${services} services; ${seconds.toFixed(0)} s`,
