@@ -41,7 +41,7 @@ interface ReproduceOptions {
   readonly json: boolean;
 }
 
-/** Of an input: all flows of size XS, and of each day's file of the whole set a 40th. */
+/** Of an input: all flows of the published months of size XS. */
 const FLOWS_OF_INPUT = '1000000';
 /** Of the generator: two minutes on two cores. */
 const FLOWS_GENERATED = '20000';
@@ -133,10 +133,15 @@ function readOptions({ input, ...options }: ReproduceOptions) {
   const flows = options.flowsPerMonth ?? (input === undefined ? FLOWS_GENERATED : FLOWS_OF_INPUT);
   const days = options.daysPerMonth ?? (input === undefined ? DAYS_GENERATED : DAYS_OF_INPUT);
   const least = input === undefined ? MIN_FLOWS_GENERATED : String(PUBLISHED_MIN_FLOWS);
+  const train = month('--train', options.train);
+  const test = options.test.split(',').map((text) => month('--test', text));
+  if (test.includes(train))
+    throw new PipelineError({
+      ...{ code: 'CLI_USAGE', found: `--test ${train}`, expected: 'months that are not learnt' },
+      fix: 'leave it out: a random fifth and the last days of the training month are scored anyway',
+    });
   return {
-    model: options.model,
-    train: month('--train', options.train),
-    test: options.test.split(',').map((text) => month('--test', text)),
+    ...{ model: options.model, train, test },
     flowsPerMonth: wholeNumber('--flows-per-month', flows, 100),
     daysPerMonth: wholeNumber('--days-per-month', days, 1),
     minFlows: wholeNumber('--min-flows', options.minFlows ?? least, 1),
