@@ -69,9 +69,9 @@ export class DatazooFile {
     const hdf5 = await import('h5wasm/node'); // 4 MB that other commands need not load
     const module = await hdf5.ready;
     module.activate_throwing_error_handler();
-    const plugins = process.env['HDF5_PLUGIN_PATH'];
-    if (plugins !== undefined && !module.get_plugin_search_paths().includes(plugins))
-      module.insert_plugin_search_path(plugins, 0);
+    for (const folder of process.env['HDF5_PLUGIN_PATH']?.split(path.delimiter) ?? [])
+      if (!module.get_plugin_search_paths().includes(folder))
+        module.insert_plugin_search_path(folder, 0);
     const opened = reading(absolute, 'its first bytes', () => new hdf5.File(absolute, 'r'));
     try {
       return new DatazooFile(absolute, opened, module);
@@ -195,8 +195,10 @@ class RowDecoder {
     this.#columns = upper.map(([name, inFile]) => [name, column(inFile)]);
     this.#ppi = column('PPI');
     this.#length = column('PPI_LEN');
-    if (this.#ppi.count < 3 * PPI_LENGTH || this.#ppi.count % PPI_LENGTH !== 0)
-      throw fault('PPI', `${this.#ppi.count} numbers a flow`, `3 or 4 rows of ${PPI_LENGTH}`);
+    const shape = member('PPI').array_type?.shape ?? [];
+    const [channels = 0, packets] = shape;
+    if (channels < CHANNELS.length || packets !== PPI_LENGTH)
+      throw fault('PPI', `an array [${shape.join(', ')}]`, `[3 or 4, ${PPI_LENGTH}]`);
     const app = appReader(member('APP'));
     if (app === undefined)
       throw fault('APP', 'numbers without names', 'an enumeration, as DataZoo stores it');
