@@ -71,6 +71,24 @@ def ranking_case(name, scores, positive):
     }
 
 
+def open_set_case():
+    """The curve of Dhamija et al. (NeurIPS 2018), one point for each threshold, and its area by trapezoids."""
+    draws = np.random.default_rng(12)
+    known = draws.random(90) < 0.7
+    right = known & (draws.random(90) < 0.9)
+    confidence = np.round(draws.normal(known * 0.8 + right * 0.6, 1), 1)
+    at = np.unique(confidence)[::-1, None]
+    accepted = confidence >= at
+    right_rate = (accepted & right).sum(1) / known.sum()
+    false_rate = (accepted & ~known).sum(1) / (~known).sum()
+    return {
+        "confidence": confidence.tolist(),
+        "known": known.astype(int).tolist(),
+        "right": right.astype(int).tolist(),
+        "area": np.trapezoid(np.r_[0, right_rate], np.r_[0, false_rate]),
+    }
+
+
 def f1_case():
     labels = rng.choice([0, 1, 3], 60)
     predicted = np.where(rng.random(60) < 0.7, labels, rng.choice([0, 1, 4], 60))
@@ -147,6 +165,7 @@ json.dump(
             ranking_case("all scores differ", rng.normal(kinds * 1.5, 1), kinds),
             ranking_case("all scores are equal", np.ones(40), kinds[:40]),
         ],
+        "openSet": open_set_case(),
         "f1": f1_case(),
         "conformal": [conformal_case(99, 0.1), conformal_case(40, 0.05), conformal_case(999, 0.05)],
         "bootstraps": [

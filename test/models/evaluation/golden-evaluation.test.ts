@@ -7,7 +7,7 @@ import {
   scoreConfusion,
 } from '../../../models/evaluation/classification.js';
 import { conformalQuantile } from '../../../models/evaluation/conformal.js';
-import { falsePositiveRate, rocAuc } from '../../../models/evaluation/ranking.js';
+import { falsePositiveRate, openSetRate, rocAuc } from '../../../models/evaluation/ranking.js';
 import { confidenceOf, negativeEnergy } from '../../../models/open-world/confidence.js';
 import { logSumExp, softmax } from '../../../models/softmax.js';
 import { expectClose, readGolden } from '../golden.js';
@@ -40,6 +40,12 @@ interface Golden {
     readonly auc: number;
     readonly fprAt95: number;
   }[];
+  readonly openSet: {
+    readonly confidence: number[];
+    readonly known: number[];
+    readonly right: number[];
+    readonly area: number;
+  };
   readonly f1: {
     readonly classes: number;
     readonly labels: number[];
@@ -97,6 +103,11 @@ test.each(golden.temperatures)('temperature $temperature is found', (want) => {
 test.each(golden.rankings)('area and false positives at 95 % recall when $name', (want) => {
   expectClose([rocAuc(want.scores, want.positive)], [want.auc], close);
   expectClose([falsePositiveRate(want.scores, want.positive)], [want.fprAt95], close);
+});
+
+test('the open-set classification rate is the area under its curve', () => {
+  const { confidence, known, right, area } = golden.openSet;
+  expectClose([openSetRate(confidence, known, right)], [area], close);
 });
 
 test('a macro-F1 over fixed classes is the mean of all of them, absent ones at 0', () => {
