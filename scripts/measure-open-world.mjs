@@ -116,7 +116,7 @@ async function rejections(folder, world, seed) {
   );
   const confident = (score, of) =>
     mapValues(of, (probabilities) => confidenceOf(score, probabilities, classes.length));
-  const rule = fitRejectRule(together.validation, classes);
+  const rule = fitRejectRule(together.validation, classes.length);
   const scores = [
     ['xgboost', 'greatest probability', members[0].test, confident('maxProbability', members[0])],
     ['xgboost', 'margin', members[0].test, confident('margin', members[0])],
@@ -226,7 +226,7 @@ async function emerging(folder, world, seed) {
   const data = await trainingFlows(world, SPLIT);
   const fast = { ...preset.boosting, eta: 0.2 };
   const model = await readOrTrain(join(folder, 'all-apps'), 'xgboost', fast, data, seed);
-  const reject = fitRejectRule(model.predict(data.validation.flows), data.classes);
+  const reject = fitRejectRule(model.predict(data.validation.flows), data.classes.length);
   const rejecting = {
     ...{ classes: model.classes, reject },
     predict: (flows) => model.predict(flows),
