@@ -40,7 +40,7 @@ export async function reportEmerging(
       throw new PipelineError({
         code: 'MODEL_REJECTS_NOTHING',
         found: `${id} always answers`,
-        expected: 'an ensemble that was fitted with thresholds',
+        expected: 'an ensemble that was fitted with a threshold',
         fix: 'train the ensemble again',
       });
     }

@@ -8,7 +8,7 @@
  * three weeks, the fourth gives the thresholds that 5 % of known flows lie below, the fifth is asked about. The twin
  * (`scripts/open-world/twin.py`) needs scripts/bench/requirements.txt and scikit-learn; without `--python` there is none.
  *
- * Emerging: a model of all apps watches six weeks in which two new apps grow and one provider moves its hosts: when
+ * Emerging: a small model of all apps (40 rounds) watches six weeks in which two new apps grow and one provider moves its hosts: when
  * the new apps are found, and what else is.
  *
  * What is done stands in DIR/seed-N and is not done again, so a run that was stopped goes on. Prints tables by seed,
@@ -31,7 +31,7 @@ import { falsePositiveRate, openSetRate, rocAuc } from '../dist/models/evaluatio
 import { loadModel } from '../dist/models/load-model.js';
 import { confidenceOf, negativeEnergy } from '../dist/models/open-world/confidence.js';
 import { findEmergingServices } from '../dist/models/open-world/emerging-services.js';
-import { fitRejectRule, rejectFlows } from '../dist/models/open-world/reject-rule.js';
+import { fitRejectRule } from '../dist/models/open-world/reject-rule.js';
 import { findXgboostLibrary, loadXgboost } from '../dist/models/xgboost/bindings.js';
 import { XgboostTrees } from '../dist/models/xgboost/booster.js';
 import { FAR, NEAR, openWorldData, worldOf } from './open-world/data.mjs';
@@ -107,6 +107,7 @@ async function rejections(folder, world, seed) {
     },
     seed,
   );
+  say(`weights ${fitted.stacking ? 'stacked' : fitted.weights.join(' ')}`);
   const together = mapValues(parts, (_, part) =>
     combineProbabilities(
       members.map((member) => member[part]),
@@ -116,7 +117,6 @@ async function rejections(folder, world, seed) {
   );
   const confident = (score, of) =>
     mapValues(of, (probabilities) => confidenceOf(score, probabilities, classes.length));
-  const rule = fitRejectRule(together.validation, classes.length);
   const scores = [
     ['xgboost', 'greatest probability', members[0].test, confident('maxProbability', members[0])],
     ['xgboost', 'margin', members[0].test, confident('margin', members[0])],
@@ -124,7 +124,9 @@ async function rejections(folder, world, seed) {
       ...['xgboost', 'energy', members[0].test],
       mapValues(margins, (scores) => negativeEnergy(scores, classes.length)),
     ],
+    ['xgboost', 'certainty', members[0].test, confident('certainty', members[0])],
     ['ensemble', 'greatest probability', together.test, confident('maxProbability', together)],
+    ['ensemble', 'certainty', together.test, confident('certainty', together)],
   ];
   const rows = scores.map(([model, score, probabilities, confidence]) => {
     const doubts = Float64Array.from(confidence.validation, (value) => -value);
@@ -132,12 +134,6 @@ async function rejections(folder, world, seed) {
     const below = Uint8Array.from(confidence.test, (value) => (value < threshold ? 1 : 0));
     const numbers = scoresOf(test.labels, probabilities, below, confidence.test, classes);
     return { seed, side: 'ours', model, score, ...numbers };
-  });
-  const byRule = rejectFlows(rule, together.test, classes);
-  const confidence = confidenceOf(rule.score, together.test, classes.length);
-  rows.push({
-    ...{ seed, side: 'ours', model: 'ensemble', score: 'its rule' },
-    ...scoresOf(test.labels, together.test, byRule, confidence, classes),
   });
   if (values.python !== undefined) {
     const twin = join(folder, 'twin.json');
@@ -224,7 +220,7 @@ async function marginsOf(at, parts, classes) {
 /** Weeks from the first in which each new app is notable until it is a candidate, and the candidates that are none. */
 async function emerging(folder, world, seed) {
   const data = await trainingFlows(world, SPLIT);
-  const fast = { ...preset.boosting, eta: 0.2 };
+  const fast = { ...preset.boosting, rounds: 40, eta: 0.2, maxDepth: 6, maxBin: 64 };
   const model = await readOrTrain(join(folder, 'all-apps'), 'xgboost', fast, data, seed);
   const reject = fitRejectRule(model.predict(data.validation.flows), data.classes.length);
   const rejecting = {

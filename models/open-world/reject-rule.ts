@@ -27,7 +27,7 @@ const REJECTED_SHARE = 0.05;
 export function fitRejectRule(
   probabilities: Float32Array,
   classCount: number,
-  score: ConfidenceScore = 'maxProbability',
+  score: ConfidenceScore = 'certainty',
 ): RejectRule {
   const doubts = confidenceOf(score, probabilities, classCount).map((value) => -value);
   return { score, threshold: Math.max(0, -conformalQuantile(doubts, REJECTED_SHARE)) };

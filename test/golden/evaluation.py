@@ -12,6 +12,7 @@ import scipy
 import sklearn
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax
+from scipy.stats import entropy
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score, roc_curve
 
 warnings.filterwarnings("ignore")
@@ -28,6 +29,7 @@ def scores_case():
         "softmax": softmax(logits, axis=1).ravel().tolist(),
         "maxProbability": ordered[:, -1].tolist(),
         "margin": (ordered[:, -1] - ordered[:, -2]).tolist(),
+        "certainty": (1 - entropy(softmax(logits, axis=1), axis=1) / np.log(5)).tolist(),
     }
 
 

@@ -24,6 +24,7 @@ interface Golden {
     readonly softmax: number[];
     readonly maxProbability: number[];
     readonly margin: number[];
+    readonly certainty: number[];
   };
   readonly temperatures: {
     readonly classes: number;
@@ -86,6 +87,7 @@ test('softmax, its sum, energy and margin of scores up to 1000 are those of scip
   expectClose(probabilities, want.softmax, close);
   expectClose(confidenceOf('maxProbability', probabilities, K), want.maxProbability, close);
   expectClose(confidenceOf('margin', probabilities, K), want.margin, close);
+  expectClose(confidenceOf('certainty', probabilities, K), want.certainty, close);
 });
 
 test.each(golden.temperatures)('temperature $temperature is found', (want) => {
