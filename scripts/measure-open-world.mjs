@@ -31,7 +31,7 @@ import { falsePositiveRate, openSetRate, rocAuc } from '../dist/models/evaluatio
 import { loadModel } from '../dist/models/load-model.js';
 import { confidenceOf, negativeEnergy } from '../dist/models/open-world/confidence.js';
 import { findEmergingServices } from '../dist/models/open-world/emerging-services.js';
-import { fitRejectRule } from '../dist/models/open-world/reject-rule.js';
+import { fitRejectRule, rejectFlows } from '../dist/models/open-world/reject-rule.js';
 import { findXgboostLibrary, loadXgboost } from '../dist/models/xgboost/bindings.js';
 import { XgboostTrees } from '../dist/models/xgboost/booster.js';
 import { FAR, NEAR, openWorldData, worldOf } from './open-world/data.mjs';
@@ -135,6 +135,13 @@ async function rejections(folder, world, seed) {
     const numbers = scoresOf(test.labels, probabilities, below, confidence.test, classes);
     return { seed, side: 'ours', model, score, ...numbers };
   });
+  const rule = fitRejectRule(together.validation, validation.labels, classes.length);
+  const byRule = rejectFlows(rule, together.test, classes);
+  const certainty = confidenceOf(rule.score, together.test, classes.length);
+  rows.push({
+    ...{ seed, side: 'ours', model: 'ensemble', score: 'its rule' },
+    ...scoresOf(test.labels, together.test, byRule, certainty, classes),
+  });
   if (values.python !== undefined) {
     const twin = join(folder, 'twin.json');
     if (!existsSync(twin)) {
@@ -157,6 +164,10 @@ function scoresOf(labels, probabilities, below, confidence, classes) {
   const numbers = {
     accuracy: shareOf(known, (i) => predicted[i] === labels[i]),
     'known rejected': shareOf(known, (i) => below[i]),
+    'right rejected': shareOf(
+      known.filter((i) => predicted[i] === labels[i]),
+      (i) => below[i],
+    ),
   };
   for (const [name, kind] of [
     ['near', NEAR],
@@ -222,7 +233,11 @@ async function emerging(folder, world, seed) {
   const data = await trainingFlows(world, SPLIT);
   const fast = { ...preset.boosting, rounds: 40, eta: 0.2, maxDepth: 6, maxBin: 64 };
   const model = await readOrTrain(join(folder, 'all-apps'), 'xgboost', fast, data, seed);
-  const reject = fitRejectRule(model.predict(data.validation.flows), data.classes.length);
+  const reject = fitRejectRule(
+    model.predict(data.validation.flows),
+    data.validation.labels,
+    data.classes.length,
+  );
   const rejecting = {
     ...{ classes: model.classes, reject },
     predict: (flows) => model.predict(flows),

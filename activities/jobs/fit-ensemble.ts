@@ -77,7 +77,7 @@ export async function fitEnsembleJob(
     })),
     {
       ...{ preset: preset.name, seed: preset.seed, temperature, stacking },
-      reject: fitRejectRule(together, classes.length),
+      reject: fitRejectRule(together, labels, classes.length),
     },
   );
   try {

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import xgboost
 from scipy.special import logsumexp, softmax
+from scipy.stats import entropy
 from sklearn.metrics import auc, roc_auc_score, roc_curve
 
 asked = json.loads(sys.argv[1])
@@ -42,7 +43,12 @@ def trained(train, validation):
 def scores(confidence, labels, right, threshold):
     """Near flows have the label -1, far ones -2."""
     known = labels >= 0
-    found = {'accuracy': right[known].mean(), 'known rejected': (confidence[known] < threshold).mean()}
+    share = lambda rows: (confidence[rows] < threshold).mean()
+    found = {
+        'accuracy': right[known].mean(),
+        'known rejected': share(known),
+        'right rejected': share(known & right),
+    }
     for name, kind in {'near': -1, 'far': -2}.items():
         unknown = labels == kind
         rows = known | unknown
@@ -51,7 +57,7 @@ def scores(confidence, labels, right, threshold):
         accepted = lambda which: np.r_[0, [(confidence[which] >= t).sum() for t in at]]
         curve = accepted(unknown) / unknown.sum(), accepted(known & right) / known.sum()
         found |= {
-            f'{name} rejected': (confidence[unknown] < threshold).mean(),
+            f'{name} rejected': share(unknown),
             f'{name} AUROC': roc_auc_score(unknown[rows], -confidence[rows]),
             f'{name} FPR@95': false_rate[np.argmax(true_rate >= 0.95)],
             f'{name} OSCR': auc(*curve),
@@ -60,9 +66,15 @@ def scores(confidence, labels, right, threshold):
 
 
 train, validation, test = part('train'), part('validation'), part('test')
-model = trained(train, validation)
+kept = folder / 'theirs.ubj'
+if kept.exists():
+    model = xgboost.Booster(model_file=kept)
+else:
+    model = trained(train, validation)
+    model = model[: model.best_iteration + 1]
+    model.save_model(kept)
 margins = [
-    model.inplace_predict(rows, iteration_range=(0, model.best_iteration + 1), predict_type='margin')
+    model.inplace_predict(rows, predict_type='margin')
     for rows, _ in (validation, test)
 ]
 right = margins[1].argmax(1) == test[1]
@@ -78,6 +90,7 @@ for name, confidence in {
     'greatest probability': lambda z: softmax(z, axis=1).max(1),
     'margin': margin,
     'energy': lambda z: logsumexp(z, axis=1),
+    'certainty': lambda z: 1 - entropy(softmax(z, axis=1), axis=1) / np.log(z.shape[1]),
 }.items():
     held, seen = (confidence(z.astype('f8')) for z in margins)
     rank = int(np.ceil((len(held) + 1) * 0.95 - 1e-9))
