@@ -135,13 +135,15 @@ async function rejections(folder, world, seed) {
     const numbers = scoresOf(test.labels, probabilities, below, confidence.test, classes);
     return { seed, side: 'ours', model, score, ...numbers };
   });
-  const rule = fitRejectRule(together.validation, validation.labels, classes.length);
-  const byRule = rejectFlows(rule, together.test, classes);
-  const certainty = confidenceOf(rule.score, together.test, classes.length);
-  rows.push({
-    ...{ seed, side: 'ours', model: 'ensemble', score: 'its rule' },
-    ...scoresOf(test.labels, together.test, byRule, certainty, classes),
-  });
+  for (const [model, of] of Object.entries({ xgboost: members[0], ensemble: together })) {
+    const rule = fitRejectRule(of.validation, validation.labels, classes.length);
+    const below = rejectFlows(rule, of.test, classes);
+    const confidence = confidenceOf(rule.score, of.test, classes.length);
+    rows.push({
+      ...{ seed, side: 'ours', model, score: 'rule' },
+      ...scoresOf(test.labels, of.test, below, confidence, classes),
+    });
+  }
   if (values.python !== undefined) {
     const twin = join(folder, 'twin.json');
     if (!existsSync(twin)) {
