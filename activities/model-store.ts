@@ -208,7 +208,7 @@ async function versionsOf(mlflow: MlflowClient, name: string): Promise<ReportedM
 }
 
 /** Scores of a version by partition, in order of the partitions' names. */
-function scoresOf(version: MlflowModelVersion): Score[] {
+export function scoresOf(version: MlflowModelVersion): Score[] {
   return Object.entries(version.tags)
     .filter(([tag]) => tag.startsWith(SCORE_TAG))
     .sort(([a], [b]) => (a < b ? -1 : 1))

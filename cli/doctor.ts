@@ -77,7 +77,9 @@ export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
     await tryScript('LightGBM library', root, LIGHTGBM, [
       await wheelLibrary(setupDir, 'lightgbm/lib/lib_lightgbm.so'),
     ]),
-    await tryScript('TensorFlow addon', root, TENSORFLOW),
+    await tryScript('TensorFlow library', root, TENSORFLOW, [
+      join(setupDir, 'tensorflow', 'libtensorflow_cc.so.2'),
+    ]),
     await tryScript('DuckDB and its extensions', root, DUCKDB, [
       join(setupDir, 'duckdb-extensions'),
     ]),
@@ -304,10 +306,8 @@ function run(
 
 const TENSORFLOW = `
 import { createRequire } from 'node:module';
-const tf = createRequire(process.cwd() + '/any.js')('@tensorflow/tfjs-node');
-const sum = tf.matMul([[1, 2]], [[3], [4]]).arraySync()[0][0];
-if (sum !== 11) throw new Error('1 * 3 + 2 * 4 gave ' + sum);
-console.log('version tfjs-node ' + tf.version['tfjs-node'] + ', TensorFlow ' + tf.backend().binding.TF_Version);
+const koffi = createRequire(process.cwd() + '/any.js')('koffi');
+console.log('version ' + koffi.load(process.argv[1]).func('const char *TF_Version()')());
 `;
 
 const XGBOOST = `

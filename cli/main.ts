@@ -17,6 +17,7 @@ import { modelsCommand } from './commands/models.js';
 import { payloadsCommand } from './commands/payloads.js';
 import { queryCommand } from './commands/query.js';
 import { rejectedCommand } from './commands/rejected.js';
+import { reproduceCommand } from './commands/reproduce.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
 import { tablesCommand } from './commands/tables.js';
@@ -52,6 +53,7 @@ for (const command of [
   lineageCommand(),
   payloadsCommand(),
   generateCommand(),
+  reproduceCommand(),
   temporalCommand(),
   mlflowCommand(),
   benchCommand(),

@@ -55,6 +55,9 @@ export interface FlowSet {
   readonly sourceRow: Float64Array;
 }
 
+/** What a model reads of flows, and what they are flows of. */
+export type AppFlows = Pick<FlowSet, 'n' | 'tabular' | 'featureNames' | 'ppi' | 'lengths' | 'app'>;
+
 /** Where flows are read, and what their tabular columns are. */
 export interface FlowSource {
   readonly db: FeatureDb;
@@ -122,19 +125,22 @@ export async function readParsedFlows(
     readonly parsed: ParsedSource;
     readonly scratchDir: string;
     /** Makes the tabular columns. @default the columns as they are stored */
-    readonly transformer?: Transformer | null;
+    readonly transformer?: Pick<Transformer, 'steps'> | null;
+    /** So many rows by chance, the same ones for the same seed. @default all */
+    readonly sample?: { readonly rows: number; readonly seed: number };
     /** Rows of a batch, give or take a chunk of 2,048. @default 16_384 */
     readonly batchRows?: number;
   },
   use: (flows: FlowSet) => Promise<void>,
 ): Promise<void> {
-  const { db, parsed, scratchDir, transformer, batchRows = 16_384 } = request;
+  const { db, parsed, scratchDir, transformer, sample, batchRows = 16_384 } = request;
   const files = parsed.staged.map(({ file }) => file);
   if (files.length === 0) return;
   await mkdir(scratchDir, { recursive: true });
   try {
     await db.session(async (session) => {
-      const flows = `SELECT * FROM ${readFiles(files, FLOWS)}`;
+      const all = `SELECT * FROM ${readFiles(files, FLOWS)}`;
+      const flows = sample && sample.rows < parsed.rowsStored ? sampled(all, sample) : all;
       const features = await selectFeatures(session, flows, scratchDir);
       let batch: FlowSet[] = [];
       let rows = 0;
@@ -156,12 +162,22 @@ export async function readParsedFlows(
   }
 }
 
+/** Rows of one source by the hash of their place in it: another order than that of the file, the same each time. */
+function sampled(flows: string, { rows, seed }: { rows: number; seed: number }): string {
+  return `${flows} WHERE source_row IN (SELECT source_row FROM (${flows})
+    ORDER BY md5_number_lower(concat_ws(':', ${seed}, source_sha, source_row)) LIMIT ${rows})`;
+}
+
+/** Steps that leave tabular columns as they are stored. */
+export function storedColumns(names: readonly string[]): Pick<Transformer, 'steps'> {
+  const steps = names.map((of) => ({
+    ...({ kind: 'scale', of, by: 'none', log1p: false, center: 0, scale: 1 } as const),
+  }));
+  return { steps };
+}
+
 /** The steps of the view of the same name, for models that name no transformer. */
-const AS_STORED: Pick<Transformer, 'steps'> = {
-  steps: TABULAR_FEATURE_NAMES.map((of) => ({
-    ...{ kind: 'scale', of, by: 'none', log1p: false, center: 0, scale: 1 },
-  })),
-};
+const AS_STORED = storedColumns(TABULAR_FEATURE_NAMES);
 
 async function collect(
   session: Session,

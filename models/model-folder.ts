@@ -122,10 +122,19 @@ export async function writeModelFolder(
  * @throws PipelineError MODEL_FILE when it is absent, is not JSON or does not have the right shape
  */
 export async function readManifest(dir: string): Promise<ModelManifest> {
-  const file = join(dir, MANIFEST_FILE);
   const bytes = await readModelFile(dir, MANIFEST_FILE);
+  return parseManifest(new TextDecoder().decode(bytes), join(dir, MANIFEST_FILE));
+}
+
+/**
+ * Checks the text of a `model.json`.
+ *
+ * @param file where it was found
+ * @throws PipelineError MODEL_FILE when it is not JSON or does not have the right shape
+ */
+export function parseManifest(text: string, file: string): ModelManifest {
   try {
-    return manifest.parse(JSON.parse(new TextDecoder().decode(bytes)));
+    return manifest.parse(JSON.parse(text));
   } catch (cause) {
     const found = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
     throw new PipelineError(

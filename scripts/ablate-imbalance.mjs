@@ -20,6 +20,7 @@ import { jitterFlows, smoteFlows } from '../dist/models/imbalance/oversample.js'
 import { findLightgbmLibrary } from '../dist/models/lightgbm/bindings.js';
 import { trainLightgbm } from '../dist/models/lightgbm/train.js';
 import { trainCnn } from '../dist/models/tensorflow/cnn/train.js';
+import { findTensorflowLibrary } from '../dist/models/tensorflow/library.js';
 import { trainLstm } from '../dist/models/tensorflow/lstm/train.js';
 import { trainTwoBranch } from '../dist/models/tensorflow/two-branch/train.js';
 import { findXgboostLibrary } from '../dist/models/xgboost/bindings.js';
@@ -123,8 +124,9 @@ function lightgbm({ settings, ...request }) {
 }
 
 function network(train, own = {}) {
+  const libraryPath = findTensorflowLibrary('.cache/setup');
   return ({ settings, ...request }) =>
-    train({ ...request, settings: { ...NETWORK, ...own, ...settings } });
+    train({ ...request, libraryPath, settings: { ...NETWORK, ...own, ...settings } });
 }
 
 function withoutPackets(flows) {

@@ -22,6 +22,7 @@ import { combineProbabilities, fitCombination } from '../dist/models/ensemble/co
 import { bootstrapScores, groupByDayAndClass } from '../dist/models/evaluation/bootstrap.js';
 import { evaluate, predictedClasses } from '../dist/models/evaluation/classification.js';
 import { trainCnn } from '../dist/models/tensorflow/cnn/train.js';
+import { findTensorflowLibrary } from '../dist/models/tensorflow/library.js';
 import { trainLstm } from '../dist/models/tensorflow/lstm/train.js';
 import { trainTwoBranch } from '../dist/models/tensorflow/two-branch/train.js';
 import { generatedWorld, trainingFlows, weekFlows } from './proof/generated-world.mjs';
@@ -100,7 +101,8 @@ async function ours(folder, model, data, seed) {
   const file = (part) => join(folder, `ours-${model}.${part}.f32`);
   if (!existsSync(file('test'))) {
     const { train, validation, classes } = data;
-    const request = { ...{ train, validation, classes, seed }, preset: preset.name };
+    const libraryPath = findTensorflowLibrary('.cache/setup');
+    const request = { train, validation, classes, seed, libraryPath, preset: preset.name };
     const fitted = await fit(model, request);
     await writeFile(file('validation'), fitted.model.predict(validation.flows));
     await writeFile(file('test'), fitted.model.predict(data.test.flows));

@@ -21,6 +21,7 @@ import type {
 } from '../../models/model.js';
 import type { ClassifierRequest } from '../../models/tensorflow/classifier.js';
 import { trainCnn } from '../../models/tensorflow/cnn/train.js';
+import { findTensorflowLibrary } from '../../models/tensorflow/library.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import type { NetworkSettings } from '../../models/tensorflow/settings.js';
 import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
@@ -191,7 +192,10 @@ async function fit(
   };
   const onEpoch = ({ epoch, validationMacroF1 }: { epoch: number; validationMacroF1: number }) =>
     progress(`${spec.name}: epoch ${epoch}, validation macro-F1 ${validationMacroF1.toFixed(4)}`);
-  const result = await trainNetworkOf(spec.kind, { ...request, settings, onEpoch, checkpointDir });
+  const libraryPath = findTensorflowLibrary(setupDir);
+  const result = await trainNetworkOf(spec.kind, {
+    ...{ ...request, settings, onEpoch, checkpointDir, libraryPath },
+  });
   return {
     ...{ model: result.model, step: 'epoch', best: result.best, params: asText(settings) },
     history: result.history.map((epoch) => ({

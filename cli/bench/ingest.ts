@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { createCompressor } from 'lzma-native';
-import { generateFlows } from '../../activities/jobs/generate-flows.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { FeatureDb, quote } from '../../feature-store/duckdb.js';
 import { parseFlows } from '../../feature-store/ingest/parse-flows.js';
 import { fileHash } from '../../feature-store/sources/checksum.js';
 import { detectCompression } from '../../feature-store/sources/decompress.js';
+import { generateDay } from './generated-day.js';
 import { startIngestPeer, type IngestPeerName } from './ingest-peer.js';
 import { comparePairs, type BenchAlone, type BenchCase } from './pairs.js';
 
@@ -135,27 +135,18 @@ async function expectRows(peer: IngestPeerName, out: string, rows: number): Prom
   }
 }
 
-/** A Tuesday: a Monday's file begins in the week before. */
 async function generateFiles(
   folder: string,
   flows: number,
   say: (line: string) => void,
 ): Promise<string[]> {
   say(`generating a day of at least ${flows} flows`);
-  const outDir = join(folder, 'week');
-  let days = 0;
-  await generateFlows({
-    // a working day has more flows than a weekend's
-    ...{ outDir, seed: 7, weeks: ['2022-W22'], flowsPerWeek: 7 * flows, compression: 'none' },
-    onProgress: () => (days += 1),
-    shouldStop: () => days === 2,
-  });
-  const csv = join(outDir, 'WEEK-2022-22', '2022-05-31', 'flows-20220531.csv');
+  const csv = await generateDay(folder, flows);
   const files = [join(folder, 'day.csv.gz'), join(folder, 'day.csv.xz')];
   const packers = [createGzip(), createCompressor({ preset: 1 })];
   for (const [index, packer] of packers.entries())
     await pipeline(createReadStream(csv), packer, createWriteStream(files[index] ?? ''));
-  await rm(outDir, { recursive: true });
+  await rm(csv);
   return files;
 }
 

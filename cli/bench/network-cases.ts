@@ -13,6 +13,7 @@ import {
 } from '../../models/model.js';
 import type { ClassifierRequest } from '../../models/tensorflow/classifier.js';
 import { trainCnn } from '../../models/tensorflow/cnn/train.js';
+import { findTensorflowLibrary } from '../../models/tensorflow/library.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import type { NetworkSettings } from '../../models/tensorflow/settings.js';
 import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
@@ -37,7 +38,7 @@ const TRAIN = { lstm: trainLstm, cnn: trainCnn, 'two-branch': trainTwoBranch };
  * Rows per second of fit (the second epoch, with its validation) and predict (with scaling), against Keras; one flow
  * in ten validates.
  */
-export const networkCases: MakeModelCases = async ({ python, flows: n }, folder) => {
+export const networkCases: MakeModelCases = async ({ setupDir, python, flows: n }, folder) => {
   const peer = startPythonPeer('networks_keras.py', python, '; with tensorflow-cpu and keras');
   const data = randomFlows(n);
   await writeArrays(folder, data);
@@ -57,7 +58,7 @@ export const networkCases: MakeModelCases = async ({ python, flows: n }, folder)
       {
         label: { case: `${kind} fit`, ...label },
         ours: async () => {
-          const fitted = await fit(kind, data);
+          const fitted = await fit(kind, data, findTensorflowLibrary(setupDir));
           model = fitted.model;
           models.push(model);
           return training / fitted.seconds;
@@ -79,7 +80,7 @@ export const networkCases: MakeModelCases = async ({ python, flows: n }, folder)
 };
 
 /** Two epochs; the first warms up. */
-async function fit(kind: NetworkKind, data: LabelledFlows) {
+async function fit(kind: NetworkKind, data: LabelledFlows, libraryPath: string) {
   const rows = Int32Array.from({ length: data.flows.n }, (_, i) => i);
   const ends: number[] = [];
   const request: ClassifierRequest<NetworkSettings> = {
@@ -92,7 +93,7 @@ async function fit(kind: NetworkKind, data: LabelledFlows) {
       rows.filter((row) => row % VALIDATION === 0),
     ),
     classes: Array.from({ length: CLASSES }, (_, k) => `app-${k}`),
-    ...{ preset: 'bench', seed: 1 },
+    ...{ preset: 'bench', seed: 1, libraryPath },
     settings: {
       ...{ epochs: 2, patienceEpochs: 2, batchSize: BATCH[kind] },
       ...{ learningRate: LEARNING_RATE, classWeightCap: 0, dropout: 0.1 },

@@ -22,6 +22,12 @@ interface BenchOptions {
 }
 
 const BENCHES = {
+  classify: async (pairs: number, options: BenchOptions): Promise<BenchCase[]> => {
+    const { benchClassify } = await import('../bench/classify.js'); // native libraries
+    const flows = wholeNumber('--flows', options.flows ?? '100000', 1000);
+    const threads = wholeNumber('--threads', options.threads, 1);
+    return benchClassify({ pairs, flows, threads, setupDir: installation.setupDir }, say);
+  },
   engine: (pairs: number): Promise<BenchCase[]> => benchEngine(pairs, say),
   ingest: (pairs: number, options: BenchOptions): Promise<(BenchCase | BenchAlone)[]> => {
     const peers = peerNames(options.peers ?? '');
@@ -56,9 +62,9 @@ export function benchCommand(): Command {
     .option('--file <path...>', 'ingest: these flow files instead of generated ones', [])
     .option(
       '--flows <n>',
-      'ingest: rows of the generated day, at least (500000); models: flows to train on (20000)',
+      'classify, ingest: rows of the generated day, at least (100000, 500000); models: flows to train on (20000)',
     )
-    .option('--threads <n>', 'models: threads of each side', '2')
+    .option('--threads <n>', 'classify, models: threads of each side', '2')
     .option('--json', 'as JSON', false)
     .action(async (name: keyof typeof BENCHES, options: BenchOptions) => {
       const cases = await BENCHES[name](wholeNumber('--pairs', options.pairs, 1), options);

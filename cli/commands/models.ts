@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { compareVersions, type RegistryContext } from '../../activities/compare-versions.js';
+import { describeVersion } from '../../activities/describe-version.js';
 import { reportEmerging } from '../../activities/emerging-services.js';
 import { installation } from '../../activities/installation.js';
 import { allVersions } from '../../activities/model-store.js';
@@ -12,6 +13,7 @@ import { currentHome, serverPort } from '../home.js';
 import { weeksBetween } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
 import { modelRows, MODEL_HEAD } from '../results-page.js';
+import { versionText } from '../version-text.js';
 
 interface PageOptions {
   readonly out?: string;
@@ -29,6 +31,16 @@ export function modelsCommand(): Command {
       const models = await allVersions((await registry()).mlflow);
       if (json) printJson(models);
       else process.stdout.write(`${table(MODEL_HEAD, modelRows(models))}\n`);
+    });
+  command
+    .command('show')
+    .description('one version: what it was made of, how, and how it scored')
+    .argument('<model>', 'NAME, NAME/VERSION or NAME@ALIAS')
+    .option('--json', 'as JSON', false)
+    .action(async (id: string, { json }: { json: boolean }) => {
+      const description = await describeVersion((await registry()).mlflow, id);
+      if (json) printJson(description);
+      else process.stdout.write(`${versionText(description)}\n`);
     });
   command
     .command('compare')

@@ -91,10 +91,23 @@ export const LEAKING_COLUMNS: Readonly<Record<string, string>> = {
 /**
  * The tabular features of one flow.
  *
- * @returns Float32Array, shape [F], in the order of `TABULAR_FEATURES`
+ * @param features the wanted ones. @default all
+ * @returns Float32Array, shape [F], in their order
  */
-export function tabularFeatures(flow: FlowNumbers): Float32Array {
-  return Float32Array.from(TABULAR_FEATURES, ({ formula }) => evaluate(formula, flow));
+export function tabularFeatures(
+  flow: FlowNumbers,
+  features: readonly TabularFeature[] = TABULAR_FEATURES,
+): Float32Array {
+  return Float32Array.from(features, ({ formula }) => evaluate(formula, flow));
+}
+
+/** The stored columns that a formula reads. */
+export function columnsOfFormula(formula: FeatureFormula): string[] {
+  const others = [
+    'by' in formula ? formula.by : undefined,
+    'rest' in formula ? formula.rest : undefined,
+  ];
+  return [formula.of, ...others.filter((name) => name !== undefined)];
 }
 
 function evaluate(formula: FeatureFormula, flow: FlowNumbers): number {

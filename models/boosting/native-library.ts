@@ -1,24 +1,18 @@
 /**
- * A boosting library's C API, called through koffi: found in the set-up folder, bound once, its errors made ours.
+ * A boosting library's C API: found in the set-up folder, bound once, its errors made ours.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import koffi from 'koffi';
 import { PipelineError, type ErrorCode } from '../../contracts/errors.js';
-
-/** A pointer owned by the library. */
-export type NativePointer = bigint;
-
-/** A place the library writes a result into: koffi fills element 0. */
-export type Out<T> = [T | null];
+import { bindFunctions, filled, INSTALL, type NativePointer, type Out } from '../native-library.js';
 
 /** What differs between the libraries. */
-export interface LibraryFacts {
+export interface LibraryFacts<Name extends string = string> {
   /** As in the message of a library that is missing: `libxgboost 3.2.0`. */
   readonly expected: string;
   readonly codes: { readonly library: ErrorCode; readonly call: ErrorCode };
   /** The function that returns the text of the last error. */
-  readonly lastError: string;
+  readonly lastError: Name;
   /** Where the wheel has it below `site-packages`. */
   readonly folder: string;
   readonly file: RegExp;
@@ -37,11 +31,7 @@ export interface NativeLibrary<Name extends string> {
 }
 
 /**
- * Binds the declared functions.
- *
- * Sets `OMP_WAIT_POLICY=PASSIVE` when it is unset: with both cores busy, spinning OpenMP threads made
- * one run 16 times slower. The OpenMP runtime reads it when it is loaded, so a launcher of child
- * processes should set it too (a worker thread's `process.env` does not reach C).
+ * Binds the declared functions; see `bindFunctions` for OpenMP.
  *
  * @param declarations name -> prototype in C
  * @throws PipelineError with the code for libraries when it cannot be loaded or lacks a function
@@ -49,35 +39,17 @@ export interface NativeLibrary<Name extends string> {
 export function bindLibrary<Name extends string>(
   path: string,
   declarations: Readonly<Record<Name, string>>,
-  { expected, codes, lastError }: LibraryFacts,
+  { expected, codes, lastError }: LibraryFacts<Name>,
 ): NativeLibrary<Name> {
-  process.env['OMP_WAIT_POLICY'] ??= 'PASSIVE';
-  const functions = new Map<string, (...args: unknown[]) => unknown>();
-  try {
-    const native = koffi.load(path);
-    for (const [name, declaration] of Object.entries<string>(declarations)) {
-      functions.set(name, native.func(declaration));
-    }
-  } catch (cause) {
-    throw new PipelineError(
-      {
-        code: codes.library,
-        file: path,
-        found: cause instanceof Error ? cause.message : String(cause),
-        expected,
-        fix: INSTALL,
-      },
-      { cause },
-    );
-  }
+  const functions = bindFunctions(path, declarations, { expected, code: codes.library });
   const library: NativeLibrary<Name> = {
     call(name, ...args) {
-      const status = functions.get(name)?.(...args);
+      const status = functions[name](...args);
       if (status === 0 || status === undefined) return; // a void function cannot fail
       throw new PipelineError({
         code: codes.call,
         column: name,
-        found: firstLine(String(functions.get(lastError)?.())),
+        found: firstLine(String(functions[lastError]())),
         fix: 'check the settings and the data against the message of the library',
       });
     },
@@ -88,11 +60,6 @@ export function bindLibrary<Name extends string>(
     },
   };
   return library;
-}
-
-/** What the library wrote into `out` in a call that succeeded. */
-export function filled<T>(out: Out<T>): T {
-  return out[0] as T; // the call succeeded, so the library wrote it
 }
 
 /** XGBoost appends a stack trace to its messages. */
@@ -130,5 +97,3 @@ function foldersIn(dir: string): string[] {
     return []; // absent: the caller says what is missing
   }
 }
-
-const INSTALL = 'run `npm start` once, or `node scripts/setup.mjs`, to install it';

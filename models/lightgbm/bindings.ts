@@ -10,8 +10,8 @@ import {
   findWheelLibrary,
   type LibraryFacts,
   type NativeLibrary,
-  type NativePointer,
 } from '../boosting/native-library.js';
+import type { NativePointer } from '../native-library.js';
 
 /** The declared functions, as C; handles are `void *`, and text that we receive is `uint8_t` behind a buffer of ours. */
 export const LIGHTGBM_DECLARATIONS = {
@@ -56,7 +56,7 @@ export interface LightgbmLibrary extends NativeLibrary<
   readonly version: string;
 }
 
-const FACTS: LibraryFacts = {
+const FACTS: LibraryFacts<keyof typeof LIGHTGBM_DECLARATIONS> = {
   expected: 'lib_lightgbm of PyPI lightgbm 4.6.0',
   codes: { library: 'LIGHTGBM_LIBRARY', call: 'LIGHTGBM_CALL' },
   lastError: 'LGBM_GetLastError',

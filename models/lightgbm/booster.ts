@@ -1,5 +1,5 @@
 /** Gradient-boosted trees of lib_lightgbm, growing and grown. Free them with `dispose`. */
-import { filled, type NativePointer, type Out } from '../boosting/native-library.js';
+import { filled, type NativePointer, type Out } from '../native-library.js';
 import { outputsOf, type GrowingTrees, type TreeTask, type Trees } from '../boosting/trees.js';
 import { addressOf, type LightgbmLibrary } from './bindings.js';
 import { Dataset } from './dataset.js';

@@ -1,6 +1,6 @@
 /** Rows held by lib_lightgbm as histogram bins. Free them with `dispose`. */
 import type { LabelledRows } from '../boosting/matrix-rows.js';
-import type { NativePointer } from '../boosting/native-library.js';
+import type { NativePointer } from '../native-library.js';
 import { addressOf, type LightgbmLibrary } from './bindings.js';
 
 /** Absolute values up to this count as zero (`kZeroThreshold`), and a sample leaves zeros out. */
@@ -110,15 +110,19 @@ function sampleColumns(
   let place = 0;
   for (const batch of rows.batches()) {
     const end = start + batch.length / width;
-    for (; place < sampled && (indices[place] ?? 0) < end; place++) {
-      const offset = ((indices[place] ?? 0) - start) * width;
-      for (const [f, column] of columns.entries()) {
-        const value = batch[offset + f] ?? 0;
+    const first = place;
+    while (place < sampled && (indices[place] ?? 0) < end) place++;
+    for (const [f, column] of columns.entries()) {
+      const { values, places } = column;
+      let { count } = column;
+      for (let at = first; at < place; at++) {
+        const value = batch[((indices[at] ?? 0) - start) * width + f] ?? 0;
         if (Math.abs(value) <= ZERO) continue; // NaN stays
-        column.values[column.count] = value;
-        column.places[column.count] = place;
-        column.count += 1;
+        values[count] = value;
+        places[count] = at;
+        count++;
       }
+      column.count = count;
     }
     start = end;
     if (place === sampled) break;

@@ -1,28 +1,21 @@
 /** The scaling of a network's inputs as ONNX nodes: from raw columns to what its first layer reads. */
+import type { NetworkInputs } from '../layers.js';
 import type { NetworkScaling } from '../model-folder.js';
 import { PPI_CHANNELS, PPI_PACKETS, PPI_WIDTH } from '../model.js';
 import type { OnnxGraph, OnnxValue } from './graph.js';
 
-/** Inputs of a network. */
-export interface OnnxBatch {
-  /** [N, 30, 3] scaled, 0 where there is no packet. */
-  readonly ppi: OnnxValue;
-  /** [N, 30, 1]: 1 where there is a packet. */
-  readonly mask: OnnxValue;
-  /** [N, F] scaled; not to be used when F is 0. */
-  readonly tabular: OnnxValue;
-}
-
 /**
- * Scales as `scaleFlows` does, in float64 as well. A packet is present when its direction is not 0.
+ * Scales as `scaleFlows` does, in float64 as well, and puts channels before packets. A packet is present
+ * when its direction is not 0.
  *
  * @param columns float32 [N, 90 + F]: packets laid flat, then the tabular columns, all raw
+ * @returns `ppi` [N, 3, 30], `mask` [N, 1, 30], `tabular` [N, F]
  */
 export function scaledInputs(
   graph: OnnxGraph,
   columns: OnnxValue,
   scaling: NetworkScaling,
-): OnnxBatch {
+): NetworkInputs<OnnxValue> {
   const packets = graph.reshape(
     graph.slice(columns, 1, 0, PPI_WIDTH),
     ...[PPI_PACKETS, PPI_CHANNELS],
@@ -31,9 +24,10 @@ export function scaledInputs(
   const absent = graph.node('Equal', [directions, graph.floats([], Float32Array.of(0))]);
   const mask = graph.cast(graph.node('Not', [absent]), 'float');
   const features = scaling.tabular.means.length;
+  const turned = (x: OnnxValue) => graph.node('Transpose', [x], { perm: { ints: [0, 2, 1] } });
   return {
-    ppi: scaledPackets(graph, packets, directions, scaling),
-    mask,
+    ppi: turned(scaledPackets(graph, packets, directions, scaling)),
+    mask: turned(mask),
     tabular:
       features === 0
         ? columns

@@ -1,8 +1,10 @@
 /**
  * Layers of our networks as ONNX nodes, from weights laid out as TensorFlow keeps them.
  *
- * N flows, T packets, C channels, U units. ONNX wants [N, C, T] where TensorFlow wants [N, T, C].
+ * N flows, T packets, C channels, U units. ONNX wants channels before packets, so packets are [N, C, T]
+ * here wherever TensorFlow has [N, T, C].
  */
+import { BATCH_NORM_EPSILON, type ConvolutionSize, type Layers } from '../layers.js';
 import type { OnnxGraph, OnnxValue } from './graph.js';
 
 /** Weights with their shape, row-major. */
@@ -11,103 +13,116 @@ export interface Weights {
   readonly values: Float32Array;
 }
 
-/** x w + b: [N, I] -> [N, O]. */
-export function denseNode(
-  graph: OnnxGraph,
-  x: OnnxValue,
-  kernel: Weights,
-  bias: Weights | null,
-): OnnxValue {
-  const product = graph.node('MatMul', [x, graph.floats(kernel.shape, kernel.values)]);
-  if (bias === null) return product;
-  return graph.node('Add', [product, graph.floats(bias.shape, bias.values)]);
-}
+/** The layers of a trained network. */
+export class OnnxLayers implements Layers<OnnxValue> {
+  readonly #graph: OnnxGraph;
+  readonly #weights: ReadonlyMap<string, Weights>;
 
-/** Convolution of the packets with padding that keeps T: [N, I, T] -> [N, O, T]. An odd kernel [width, I, O]. */
-export function convolutionNode(
-  graph: OnnxGraph,
-  x: OnnxValue,
-  { shape, values }: Weights,
-  bias: Weights | null,
-): OnnxValue {
-  const [width = 0, inputs = 0, outputs = 0] = shape;
-  const turned = new Float32Array(values.length); // [width, I, O] -> [O, I, width]
-  for (let w = 0; w < width; w++) {
-    for (let i = 0; i < inputs; i++) {
-      for (let o = 0; o < outputs; o++) {
-        turned[(o * inputs + i) * width + w] = values[(w * inputs + i) * outputs + o] ?? 0;
+  constructor(graph: OnnxGraph, weights: ReadonlyMap<string, Weights>) {
+    this.#graph = graph;
+    this.#weights = weights;
+  }
+
+  dense(name: string, x: OnnxValue, _units: number, bias = true): OnnxValue {
+    const product = this.#graph.node('MatMul', [x, this.#constant(`${name}/kernel`)]);
+    if (!bias) return product;
+    return this.#graph.node('Add', [product, this.#constant(`${name}/bias`)]);
+  }
+
+  convolution(name: string, x: OnnxValue, { width }: ConvolutionSize, bias = true): OnnxValue {
+    const { shape, values } = this.#weightsOf(`${name}/kernel`);
+    const [, inputs = 0, outputs = 0] = shape;
+    const turned = new Float32Array(values.length); // [width, I, O] -> [O, I, width]
+    for (let w = 0; w < width; w++) {
+      for (let i = 0; i < inputs; i++) {
+        for (let o = 0; o < outputs; o++) {
+          turned[(o * inputs + i) * width + w] = values[(w * inputs + i) * outputs + o] ?? 0;
+        }
       }
     }
+    const kernel = this.#graph.floats([outputs, inputs, width], turned);
+    const added = bias ? [this.#constant(`${name}/bias`)] : [];
+    const around = (width - 1) / 2;
+    return this.#graph.node('Conv', [x, kernel, ...added], { pads: { ints: [around, around] } });
   }
-  const kernel = graph.floats([outputs, inputs, width], turned);
-  const added = bias === null ? [] : [graph.floats(bias.shape, bias.values)];
-  const around = (width - 1) / 2;
-  return graph.node('Conv', [x, kernel, ...added], { pads: { ints: [around, around] } });
-}
 
-/** Batch normalisation by the moving statistics, channels second: [N, C] or [N, C, T]. */
-export function batchNormNode(
-  graph: OnnxGraph,
-  x: OnnxValue,
-  weights: Readonly<Record<'scale' | 'offset' | 'mean' | 'variance', Weights>>,
-  epsilon: number,
-): OnnxValue {
-  const { scale, offset, mean, variance } = weights;
-  const constants = [scale, offset, mean, variance].map(({ shape, values }) =>
-    graph.floats(shape, values),
-  );
-  return graph.node('BatchNormalization', [x, ...constants], { epsilon: { f: epsilon } });
-}
+  batchNorm(name: string, x: OnnxValue): OnnxValue {
+    const parts = ['scale', 'offset', 'movingMean', 'movingVariance'];
+    const constants = parts.map((part) => this.#constant(`${name}/${part}`));
+    const epsilon = { epsilon: { f: BATCH_NORM_EPSILON } };
+    return this.#graph.node('BatchNormalization', [x, ...constants], epsilon);
+  }
 
-/** Keras GlobalMaxPooling1D of what is not negative: [N, C, T] -> [N, C]. */
-export function maxPoolNode(graph: OnnxGraph, x: OnnxValue): OnnxValue {
-  return graph.node('ReduceMax', [x], { axes: { ints: [2] }, keepdims: { i: 0 } });
-}
+  relu(x: OnnxValue): OnnxValue {
+    return this.#graph.node('Relu', [x]);
+  }
 
-/** Keras GlobalAveragePooling1D over the packets present, [N, 1, T]: [N, C, T] -> [N, C]. */
-export function averagePoolNode(graph: OnnxGraph, x: OnnxValue, mask: OnnxValue): OnnxValue {
-  const sum = (value: OnnxValue) =>
-    graph.node('ReduceSum', [value, graph.longs(2)], { keepdims: { i: 0 } });
-  const one = graph.floats([], Float32Array.of(1));
-  return graph.node('Div', [sum(x), graph.node('Max', [sum(mask), one])]);
-}
+  masked(x: OnnxValue, mask: OnnxValue): OnnxValue {
+    return this.#graph.node('Mul', [x, mask]);
+  }
 
-/**
- * The state of an LSTM after the last packet present, 0 for a flow without packets: -> [N, U].
- *
- * @param x    [N, T, I]
- * @param mask [N, T, 1]
- */
-export function lstmNode(
-  graph: OnnxGraph,
-  x: OnnxValue,
-  mask: OnnxValue,
-  { kernel, recurrent, bias }: Record<'kernel' | 'recurrent' | 'bias', Weights>,
-): OnnxValue {
-  const units = bias.values.length / 4;
-  const biases = new Float32Array(8 * units); // of the input, then of the state: ours has one
-  biases.set(turnGates(bias.values, 1, units));
-  const matrixOf = ({ shape: [rows = 0], values }: Weights) =>
-    graph.floats([1, 4 * units, rows], turnGates(values, rows, units));
-  const counted = graph.node('ReduceSum', [mask, graph.longs(1, 2)], { keepdims: { i: 0 } });
-  const length = graph.cast(counted, 'int32'); // [N]
-  // the op wants at least one step; what it makes of an absent packet is taken away below
-  const steps = graph.node('Max', [length, graph.int(1)]);
-  const state = graph.nodeOutput(
-    'LSTM',
-    1,
-    [
-      graph.node('Transpose', [x], { perm: { ints: [1, 0, 2] } }), // [T, N, I]
-      matrixOf(kernel),
-      matrixOf(recurrent),
-      graph.floats([1, 8 * units], biases),
-      steps,
-    ],
-    { hidden_size: { i: units } },
-  ); // [1, N, U]
-  const present = graph.cast(graph.node('Greater', [length, graph.int(0)]), 'float'); // [N]
-  const last = graph.node('Squeeze', [state, graph.longs(0)]);
-  return graph.node('Mul', [last, graph.node('Unsqueeze', [present, graph.longs(1)])]);
+  maxPool(x: OnnxValue): OnnxValue {
+    return this.#graph.node('ReduceMax', [x], { axes: { ints: [2] }, keepdims: { i: 0 } });
+  }
+
+  averagePool(x: OnnxValue, mask: OnnxValue): OnnxValue {
+    const graph = this.#graph;
+    const sum = (value: OnnxValue) =>
+      graph.node('ReduceSum', [value, graph.longs(2)], { keepdims: { i: 0 } });
+    const one = graph.floats([], Float32Array.of(1));
+    return graph.node('Div', [sum(x), graph.node('Max', [sum(mask), one])]);
+  }
+
+  lstm(name: string, x: OnnxValue, mask: OnnxValue, units: number): OnnxValue {
+    const graph = this.#graph;
+    const biases = new Float32Array(8 * units); // of the input, then of the state: ours has one
+    biases.set(turnGates(this.#weightsOf(`${name}/bias`).values, 1, units));
+    const matrix = (part: string) => {
+      const { shape, values } = this.#weightsOf(`${name}/${part}`);
+      const [rows = 0] = shape;
+      return graph.floats([1, 4 * units, rows], turnGates(values, rows, units));
+    };
+    const counted = graph.node('ReduceSum', [mask, graph.longs(1, 2)], { keepdims: { i: 0 } });
+    const length = graph.cast(counted, 'int32'); // [N]
+    // the op wants at least one step; what it makes of an absent packet is taken away below
+    const steps = graph.node('Max', [length, graph.int(1)]);
+    const state = graph.nodeOutput(
+      'LSTM',
+      1,
+      [
+        graph.node('Transpose', [x], { perm: { ints: [2, 0, 1] } }), // [T, N, I]
+        ...[matrix('kernel'), matrix('recurrent'), graph.floats([1, 8 * units], biases), steps],
+      ],
+      { hidden_size: { i: units } },
+    ); // [1, N, U]
+    const present = graph.cast(graph.node('Greater', [length, graph.int(0)]), 'float'); // [N]
+    const last = graph.node('Squeeze', [state, graph.longs(0)]);
+    return graph.node('Mul', [last, graph.node('Unsqueeze', [present, graph.longs(1)])]);
+  }
+
+  flatten(x: OnnxValue): OnnxValue {
+    const turned = this.#graph.node('Transpose', [x], { perm: { ints: [0, 2, 1] } });
+    return this.#graph.node('Flatten', [turned], { axis: { i: 1 } });
+  }
+
+  concat(parts: readonly OnnxValue[]): OnnxValue {
+    return this.#graph.node('Concat', parts, { axis: { i: 1 } });
+  }
+
+  dropout(x: OnnxValue): OnnxValue {
+    return x;
+  }
+
+  #constant(name: string): OnnxValue {
+    const { shape, values } = this.#weightsOf(name);
+    return this.#graph.floats(shape, values);
+  }
+
+  #weightsOf(name: string): Weights {
+    const weights = this.#weights.get(name);
+    if (weights === undefined) throw new TypeError(`the network has no weights ${name}`);
+    return weights;
+  }
 }
 
 /** [rows, 4U] with gates i, f, c, o (Keras) -> [4U, rows] with gates i, o, f, c (ONNX). */

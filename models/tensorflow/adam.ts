@@ -1,7 +1,12 @@
-/** Adam (Kingma and Ba 2015), with a learning rate that may differ per step. P trainable weights in all. */
-import type { Tensor, Tensor1D, Variable } from '@tensorflow/tfjs-node';
-import { createResourceVector, type ResourceVector } from './resource-vector.js';
-import { runOp, type Tensorflow } from './runtime.js';
+/** Adam (Kingma and Ba 2015), with a learning rate that may differ per step, as operations of a graph. */
+import type { NativePointer } from '../native-library.js';
+import type { Graph } from './graph.js';
+import { filledWith } from './initial-weights.js';
+import type { GraphValue } from './library.js';
+import type { Run, Session } from './session.js';
+import { scalar } from './tensor.js';
+import { Variables, type Variable } from './variables.js';
+import { seededRandom } from '../../contracts/seeded-random.js';
 
 // The defaults of Keras.
 const BETA_1 = 0.9;
@@ -12,88 +17,47 @@ const EPSILON = 1e-7;
 export interface AdamState {
   /** Steps so far. */
   readonly step: number;
-  /** [P] running mean of the gradient, weights in the order of the variables. */
-  readonly first: Float32Array;
-  /** [P] running mean of its square. */
-  readonly second: Float32Array;
+  /** Of each weight in turn the running mean of its gradient, then that of its square. */
+  readonly moments: readonly Float32Array[];
 }
 
-/**
- * The optimiser of a network's trainable weights; dispose after training.
- *
- * All weights are one vector to TensorFlow's fused op, whose slices become the variables: ten times
- * faster than a step in ops of tfjs.
- */
+/** The optimiser of some variables, by their gradients in the same graph. */
 export class Adam {
-  readonly #tf: Tensorflow;
-  readonly #variables: readonly Variable[];
-  readonly #weights: ResourceVector;
-  readonly #first: ResourceVector;
-  readonly #second: ResourceVector;
+  /** What a run does to make a step. */
+  readonly effects: readonly NativePointer[];
+  readonly #moments: Variables;
+  readonly #numbers: readonly GraphValue[];
   #step = 0;
 
-  /** @param variables the weights; whoever sets them later calls `restore` then */
-  constructor(tf: Tensorflow, variables: Iterable<Variable>) {
-    this.#tf = tf;
-    this.#variables = [...variables].filter(({ trainable }) => trainable);
-    const size = this.#variables.reduce((sum, variable) => sum + variable.size, 0);
-    this.#weights = createResourceVector(tf, size);
-    this.#first = createResourceVector(tf, size);
-    this.#second = createResourceVector(tf, size);
-    this.#takeWeights();
+  constructor(graph: Graph, variables: readonly Variable[], gradients: readonly GraphValue[]) {
+    this.#moments = new Variables(graph, seededRandom(0)); // nothing is drawn: they begin at 0
+    this.#numbers = [0, 1, 2].map(() => graph.input('float32', []));
+    const constants = [BETA_1, BETA_2, EPSILON].map((value) => graph.number(value));
+    this.effects = variables.map(({ handle, shape }, i) => {
+      const [first, second] = ['first', 'second'].map(
+        (name) => this.#moments.get(`adam/${name}/${i}`, shape, filledWith(0)).handle,
+      ) as [GraphValue, GraphValue]; // two names
+      const gradient = gradients[i] as GraphValue; // one for each variable
+      const numbers = [...this.#numbers, ...constants];
+      return graph.operation('ResourceApplyAdam', [handle, first, second, ...numbers, gradient]);
+    });
   }
 
-  /** One step down the gradients, which are keyed by the name tfjs gave the variable. */
-  apply(gradients: Readonly<Record<string, Tensor>>, learningRate: number): void {
-    const tf = this.#tf;
+  /** Inputs of the next step. */
+  next(learningRate: number): NonNullable<Run['inputs']> {
     this.#step++;
-    tf.tidy(() => {
-      const gradient = this.#flat(({ name, size }) => gradients[name] ?? tf.zeros([size]));
-      const rates = [BETA_1 ** this.#step, BETA_2 ** this.#step, learningRate];
-      const numbers = [...rates, BETA_1, BETA_2, EPSILON].map((value) => tf.scalar(value));
-      const vectors = [this.#weights, this.#first, this.#second].map(({ handle }) => handle);
-      runOp(tf, 'ResourceApplyAdam', {}, [...vectors, ...numbers, gradient], 0);
-      const sizes = this.#variables.map(({ size }) => size);
-      tf.split(this.#weights.read(), sizes).forEach((part, i) => {
-        const variable = this.#variables[i];
-        variable?.assign(tf.reshape(part, variable.shape));
-      });
-    });
+    const values = [BETA_1 ** this.#step, BETA_2 ** this.#step, learningRate];
+    return this.#numbers.map((input, i) => [input, scalar(values[i] ?? 0)]);
   }
 
   /** Copies of all it knows. */
-  state(): AdamState {
-    const [first, second] = [this.#first, this.#second].map((vector) => {
-      const values = vector.read();
-      const copy = values.dataSync<'float32'>().slice();
-      values.dispose();
-      return copy;
-    }) as [Float32Array, Float32Array]; // two in, two out
-    return { step: this.#step, first, second };
+  state(session: Session): AdamState {
+    return { step: this.#step, moments: this.#moments.read(session) };
   }
 
-  /** Goes on where an optimiser of the same variables was, from the weights they have now. */
-  restore({ step, first, second }: AdamState): void {
-    const tf = this.#tf;
-    this.#step = step;
-    tf.tidy(() => {
-      this.#first.assign(tf.tensor1d(first));
-      this.#second.assign(tf.tensor1d(second));
-    });
-    this.#takeWeights();
-  }
-
-  dispose(): void {
-    for (const vector of [this.#weights, this.#first, this.#second]) vector.dispose();
-  }
-
-  #takeWeights(): void {
-    this.#tf.tidy(() => this.#weights.assign(this.#flat((variable) => variable)));
-  }
-
-  #flat(tensorOf: (variable: Variable) => Tensor): Tensor1D {
-    const tf = this.#tf;
-    const flat = this.#variables.map((variable) => tf.reshape(tensorOf(variable), [-1]));
-    return tf.concat(flat as Tensor1D[]); // reshaped to rank 1 above
+  /** Goes on where an optimiser of the same variables was; without a state, from the beginning. */
+  restore(session: Session, state?: AdamState): void {
+    this.#step = state?.step ?? 0;
+    this.#moments.write(session, state?.moments);
   }
 }

@@ -1,116 +1,151 @@
-/** Layers as functions of their weights, with Keras's semantics and initial values. */
-import type { Tensor, Tensor2D, Tensor3D, Variable } from '@tensorflow/tfjs-node';
-import type { SeededRandom } from '../../contracts/seeded-random.js';
-import { gaussian } from '../random.js';
-import { runOp, type Tensorflow } from './runtime.js';
+/** Layers as TensorFlow operations. B rows of a batch. */
+import type { ConvolutionSize, Layers } from '../layers.js';
+import type { NativePointer } from '../native-library.js';
+import { batchNorm } from './batch-norm.js';
+import type { Graph, OwnGradient } from './graph.js';
+import { filledWith, forgetBias, glorotUniform, orthogonalRows } from './initial-weights.js';
+import type { GraphValue } from './library.js';
+import { lstmStates } from './lstm/block-lstm.js';
+import type { Variables } from './variables.js';
 
-/** x w + b: [B, I] x [I, O] -> [B, O]. */
-export function dense(tf: Tensorflow, x: Tensor2D, kernel: Tensor, bias: Tensor): Tensor2D {
-  return tf.add(tf.matMul(x, kernel as Tensor2D), bias); // a dense kernel has rank 2
+/** What layers need in training beside their inputs. */
+export interface TrainingLayers {
+  /** int32 [2]: decides which units are dropped. */
+  readonly seed: GraphValue;
+  /** Filled with the operations that move the moving statistics. */
+  readonly moves: NativePointer[];
+  /** Filled with the gradients that layers have of their own. */
+  readonly gradients: OwnGradient[];
 }
 
-/** Keras Conv1D with stride 1: [B, T, I] * [width, I, O] -> [B, T or T - width + 1, O]. */
-export function conv1d(
-  tf: Tensorflow,
-  x: Tensor3D,
-  kernel: Tensor,
-  bias: Tensor | null,
-  padding: 'same' | 'valid',
-): Tensor3D {
-  const sums = tf.conv1d(x, kernel as Tensor3D, 1, padding); // a conv kernel has rank 3
-  return bias === null ? sums : tf.add(sums, bias);
-}
+/** The layers of a network; those of training and of prediction share their variables. */
+export class TensorflowLayers implements Layers<GraphValue> {
+  readonly #graph: Graph;
+  readonly #variables: Variables;
+  readonly #training: TrainingLayers | null;
+  #dropouts = 0;
 
-/** max(x, 0), and 0 where `mask` is 0; the slope takes one op, where those of tfjs's own take six. */
-export function maskedRelu<T extends Tensor>(tf: Tensorflow, x: T, mask: Tensor | null): T {
-  const operation = tf.customGrad((...inputs) => {
-    const [input, save] = inputs as unknown as [Tensor, (tensors: Tensor[]) => void]; // tfjs declares tensors only
-    const positive = tf.relu(input);
-    const value = mask === null ? positive : tf.mul(positive, mask);
-    save([value]);
-    const gradFunc = (upstream: Tensor, saved: Tensor[]) =>
-      runOp(tf, 'ReluGrad', {}, [upstream, ...saved], 1)[0] as Tensor; // it returns one
-    return { value, gradFunc };
-  });
-  return operation(x) as T; // of the same shape
-}
-
-/**
- * Keras GlobalMaxPooling1D over the packets present: [B, T, C] -> [B, C].
- *
- * @param x not negative (after ReLU), and 0 where there is no packet
- */
-export function maxPool(tf: Tensorflow, x: Tensor3D): Tensor2D {
-  return tf.max(x, 1);
-}
-
-/**
- * Keras GlobalAveragePooling1D with a mask: [B, T, C] -> [B, C]; 0 for a flow without packets.
- *
- * @param x    0 where there is no packet
- * @param mask [B, T, 1]
- */
-export function averagePool(tf: Tensorflow, x: Tensor3D, mask: Tensor3D): Tensor2D {
-  return tf.div(tf.sum<Tensor2D>(x, 1), tf.maximum(tf.sum<Tensor2D>(mask, 1), 1));
-}
-
-/**
- * Inverted dropout: zeroes a share `rate` of the units and scales the rest by 1 / (1 - rate).
- *
- * @param random null in prediction, which drops nothing
- */
-export function dropUnits(
-  tf: Tensorflow,
-  x: Tensor2D,
-  rate: number,
-  random: SeededRandom | null,
-): Tensor2D {
-  if (random === null || rate === 0) return x;
-  const kept = new Float32Array(x.size);
-  for (let i = 0; i < kept.length; i++) kept[i] = random.uniform() < rate ? 0 : 1 / (1 - rate);
-  return tf.mul(x, tf.tensor2d(kept, x.shape));
-}
-
-/** Glorot and Bengio 2010, uniform: Keras's default for kernels. The last two axes are in and out. */
-export function glorotUniform(tf: Tensorflow, shape: number[], random: SeededRandom): Variable {
-  const field = shape.slice(0, -2).reduce((product, size) => product * size, 1);
-  const limit = Math.sqrt(6 / (field * ((shape.at(-2) ?? 1) + (shape.at(-1) ?? 1))));
-  return variableOf(tf, shape, () => limit * (2 * random.uniform() - 1));
-}
-
-/** Rows drawn from a Gaussian and made orthonormal (Gram-Schmidt): Keras's default for recurrent kernels. [rows <= columns]. */
-export function orthogonalRows(
-  tf: Tensorflow,
-  shape: [number, number],
-  random: SeededRandom,
-): Variable {
-  const [rows, columns] = shape;
-  const basis: Float64Array[] = [];
-  for (let r = 0; r < rows; r++) {
-    const row = Float64Array.from({ length: columns }, () => gaussian(random));
-    for (const earlier of basis) {
-      const overlap = row.reduce((sum, value, i) => sum + value * (earlier[i] ?? 0), 0);
-      for (let i = 0; i < columns; i++) row[i] = (row[i] ?? 0) - overlap * (earlier[i] ?? 0);
-    }
-    const norm = Math.hypot(...row);
-    basis.push(row.map((value) => value / norm));
+  /** @param training null in prediction */
+  constructor(graph: Graph, variables: Variables, training: TrainingLayers | null) {
+    this.#graph = graph;
+    this.#variables = variables;
+    this.#training = training;
   }
-  return variableOf(tf, shape, (i) => basis[Math.floor(i / columns)]?.[i % columns] ?? 0);
-}
 
-/** A variable of zeros. */
-export function zeros(tf: Tensorflow, shape: number[]): Variable {
-  return variableOf(tf, shape, () => 0);
-}
+  dense(name: string, x: GraphValue, units: number, bias = true): GraphValue {
+    const kernel = this.#variables.get(`${name}/kernel`, [this.#width(x), units], glorotUniform);
+    const product = this.#graph.value('MatMul', [x, kernel.value]);
+    return bias ? this.#withBias(name, product, units) : product;
+  }
 
-/** A variable filled by index, row-major; one that is not trainable has no gradient. */
-export function variableOf(
-  tf: Tensorflow,
-  shape: number[],
-  valueAt: (index: number) => number,
-  trainable = true,
-): Variable {
-  const length = shape.reduce((product, size) => product * size, 1);
-  const values = Float32Array.from({ length }, (_, i) => valueAt(i));
-  return tf.tidy(() => tf.variable(tf.tensor(values, shape), trainable));
+  convolution(
+    name: string,
+    x: GraphValue,
+    { channels, width }: ConvolutionSize,
+    bias = true,
+  ): GraphValue {
+    const graph = this.#graph;
+    const shape = [width, this.#width(x), channels];
+    const kernel = this.#variables.get(`${name}/kernel`, shape, glorotUniform);
+    const image = graph.value('ExpandDims', [x, graph.int(1)]); // one pixel high
+    const filter = graph.value('ExpandDims', [kernel.value, graph.int(0)]);
+    const sums = graph.value('Conv2D', [image, filter], {
+      ...{ strides: { ints: [1, 1, 1, 1] }, padding: { text: 'SAME' } },
+    });
+    const flat = graph.value('Squeeze', [sums], { squeeze_dims: { ints: [1] } });
+    return bias ? this.#withBias(name, flat, channels) : flat;
+  }
+
+  batchNorm(name: string, x: GraphValue): GraphValue {
+    const shape = [this.#width(x)];
+    const part = (key: string, first: number, trainable = true) =>
+      this.#variables.get(`${name}/${key}`, shape, filledWith(first), trainable);
+    const layer = {
+      ...{ scale: part('scale', 1), offset: part('offset', 0) },
+      movingMean: part('movingMean', 0, false),
+      movingVariance: part('movingVariance', 1, false),
+    };
+    return batchNorm(this.#graph, x, layer, this.#training?.moves ?? null);
+  }
+
+  relu(x: GraphValue): GraphValue {
+    return this.#graph.value('Relu', [x]);
+  }
+
+  masked(x: GraphValue, mask: GraphValue): GraphValue {
+    return this.#graph.value('Mul', [x, mask]);
+  }
+
+  maxPool(x: GraphValue): GraphValue {
+    return this.#graph.value('Max', [x, this.#graph.ints(1)]);
+  }
+
+  averagePool(x: GraphValue, mask: GraphValue): GraphValue {
+    const graph = this.#graph;
+    const present = graph.value('Maximum', [this.#sum(mask, 1), graph.number(1)]);
+    return graph.value('RealDiv', [this.#sum(x, 1), present]);
+  }
+
+  /**
+   * What Keras's Masking leaves for suffix padding. The last state is taken by a product with a one-hot
+   * mask, whose gradient adds in a fixed order, where that of a gather would not.
+   */
+  lstm(name: string, x: GraphValue, mask: GraphValue, units: number): GraphValue {
+    const graph = this.#graph;
+    const timeFirst = (value: GraphValue) =>
+      graph.value('Transpose', [value, graph.ints(1, 0, 2)], { Tperm: { type: 'int32' } });
+    const weights = {
+      kernel: this.#variables.get(`${name}/kernel`, [this.#width(x), 4 * units], glorotUniform),
+      recurrent: this.#variables.get(`${name}/recurrent`, [units, 4 * units], orthogonalRows),
+      bias: this.#variables.get(`${name}/bias`, [4 * units], forgetBias),
+    };
+    const gradients = this.#training?.gradients ?? []; // in prediction nobody asks for them
+    const states = lstmStates(graph, timeFirst(x), weights, gradients); // [T, B, U]
+    const later = graph.value('Slice', [mask, graph.ints(0, 1, 0), graph.ints(-1, -1, -1)]);
+    const first = graph.value('Slice', [mask, graph.ints(0, 0, 0), graph.ints(-1, 1, -1)]);
+    const next = graph.value('ConcatV2', [
+      [later, graph.value('ZerosLike', [first])],
+      graph.int(1),
+    ]);
+    const isLast = graph.value('Sub', [mask, next]);
+    return this.#sum(graph.value('Mul', [states, timeFirst(isLast)]), 0);
+  }
+
+  flatten(x: GraphValue): GraphValue {
+    const [, steps = 0, channels = 0] = this.#graph.shapeOf(x);
+    return this.#graph.value('Reshape', [x, this.#graph.ints(-1, steps * channels)]);
+  }
+
+  concat(parts: readonly GraphValue[]): GraphValue {
+    return this.#graph.value('ConcatV2', [parts, this.#graph.int(1)]);
+  }
+
+  dropout(x: GraphValue, rate: number): GraphValue {
+    if (this.#training === null || rate === 0) return x;
+    const graph = this.#graph;
+    const seed = graph.value('AddV2', [this.#training.seed, graph.ints(0, this.#dropouts++)]);
+    const drawn = graph.value('StatelessRandomUniform', [graph.value('Shape', [x]), seed], {
+      ...{ dtype: { type: 'float32' }, Tseed: { type: 'int32' } },
+    });
+    const kept = graph.value('GreaterEqual', [drawn, graph.number(rate)]);
+    const scale = graph.value('Mul', [
+      graph.value('Cast', [kept], { DstT: { type: 'float32' } }),
+      graph.number(1 / (1 - rate)),
+    ]);
+    return graph.value('Mul', [x, scale]);
+  }
+
+  #withBias(name: string, x: GraphValue, units: number): GraphValue {
+    const bias = this.#variables.get(`${name}/bias`, [units], filledWith(0));
+    return this.#graph.value('BiasAdd', [x, bias.value]);
+  }
+
+  #sum(x: GraphValue, axis: number): GraphValue {
+    return this.#graph.value('Sum', [x, this.#graph.ints(axis)]);
+  }
+
+  /** Size of the last axis. */
+  #width(x: GraphValue): number {
+    return this.#graph.shapeOf(x).at(-1) ?? 0;
+  }
 }

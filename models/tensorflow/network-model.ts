@@ -10,15 +10,10 @@ import { requireFeatures, requireFlowSet } from '../model.js';
 import type { FlowSet, NetworkKind, TrainedModel } from '../model.js';
 import { ONNX_VERSION } from '../onnx/graph.js';
 import { pythonFiles } from '../registry/python-flavour.js';
-import {
-  disposeNetwork,
-  predictNetwork,
-  readWeights,
-  writeWeights,
-  type Network,
-} from './network.js';
+import type { NetworkLayers } from '../layers.js';
+import { sizeOf } from './initial-weights.js';
+import type { Network } from './network.js';
 import { ONNX_FILE, onnxBytes } from './onnx-file.js';
-import type { Tensorflow } from './runtime.js';
 import { scaleFlows } from './scaling.js';
 
 const WEIGHTS_FILE = 'weights.bin';
@@ -31,14 +26,14 @@ export class NetworkModel implements TrainedModel {
   readonly kind: NetworkKind;
   readonly classes: readonly string[];
   readonly featureNames: readonly string[];
-  readonly #tf: Tensorflow;
   readonly #network: Network;
+  readonly #layers: NetworkLayers;
   readonly #description: NetworkDescription;
-  #open = true;
 
-  constructor(tf: Tensorflow, network: Network, description: NetworkDescription) {
-    this.#tf = tf;
+  /** @param layers those of the network */
+  constructor(network: Network, layers: NetworkLayers, description: NetworkDescription) {
     this.#network = network;
+    this.#layers = layers;
     this.#description = description;
     this.kind = description.kind;
     this.classes = description.classes;
@@ -49,16 +44,20 @@ export class NetworkModel implements TrainedModel {
     requireFlowSet(flows);
     if (this.featureNames.length > 0) requireFeatures(flows, this.featureNames);
     const scaled = scaleFlows(flows, this.#scaling());
-    return predictNetwork(this.#tf, this.#network, scaled, this.classes.length);
+    return this.#network.predict(scaled, this.classes.length);
   }
 
   /** As every model is saved; beside it lies what Python's MLflow needs to load its ONNX file. */
   async save(dir: string): Promise<void> {
-    const tensors = [...this.#network.variables].map(([name, { shape }]) => ({ name, shape }));
-    const bytes = Buffer.concat(
-      readWeights(this.#network).map((weights) => Buffer.from(weights.buffer)),
+    const values = this.#network.weights();
+    const weights = new Map(
+      this.#network.variables
+        .entries()
+        .map(([name, { shape }], i) => [name, { shape, values: values[i] ?? new Float32Array() }]),
     );
-    const onnx = { name: ONNX_FILE, bytes: onnxBytes(this.#network, this.#description) };
+    const tensors = Array.from(weights, ([name, { shape }]) => ({ name, shape: [...shape] }));
+    const bytes = Buffer.concat(values.map(({ buffer }) => Buffer.from(buffer)));
+    const onnx = { name: ONNX_FILE, bytes: onnxBytes(this.#layers, weights, this.#description) };
     const { createdAt } = this.#description;
     await writeModelFolder(
       dir,
@@ -75,9 +74,7 @@ export class NetworkModel implements TrainedModel {
   }
 
   dispose(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    disposeNetwork(this.#network);
+    this.#network.dispose();
   }
 
   #scaling(): NetworkScaling {
@@ -86,25 +83,24 @@ export class NetworkModel implements TrainedModel {
 }
 
 /**
- * Fills a freshly made network with the weights of a folder.
+ * The weights in a folder, by name; one that the file has not in full is shorter than its shape.
  *
- * @throws PipelineError MODEL_FILE, MODEL_SHAPE
+ * @throws PipelineError MODEL_FILE
  */
-export async function loadWeights(
-  tf: Tensorflow,
-  network: Network,
+export async function readWeights(
   dir: string,
   manifest: ManifestOf<NetworkKind>,
-): Promise<void> {
+): Promise<ReadonlyMap<string, Float32Array>> {
   const bytes = await readModelFile(dir, manifest.weights.file);
   const copy = new Uint8Array(bytes); // aligned, whatever the reader's buffer is a part of
   const values = new Float32Array(copy.buffer, 0, Math.floor(copy.length / 4));
   let start = 0;
-  const weights = manifest.weights.tensors.map(({ shape }) => {
-    const end = start + shape.reduce((product, size) => product * size, 1);
-    const part = values.subarray(start, end);
-    start = end;
-    return part;
-  });
-  writeWeights(tf, network, weights);
+  return new Map(
+    manifest.weights.tensors.map(({ name, shape }) => {
+      const end = start + sizeOf(shape);
+      const part = values.subarray(start, end);
+      start = end;
+      return [name, part];
+    }),
+  );
 }

@@ -1,18 +1,15 @@
 /** The training loop of every neural network here. B rows of a batch, K classes. */
-import { setImmediate as tick } from 'node:timers/promises';
 import { PipelineError } from '../../contracts/errors.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import { rowWeights } from '../class-weights.js';
 import { evaluate } from '../evaluation/classification.js';
 import type { TrainingRequest, TrainingResult, TrainedModel } from '../model.js';
 import { shuffledIndices } from '../random.js';
-import { Adam } from './adam.js';
 import { openCheckpoint, type Checkpoint, type TrainingState } from './checkpoint.js';
-import { weightedCrossEntropy } from './loss.js';
-import { gatherBatch, predictNetwork, readWeights, writeWeights, type Network } from './network.js';
-import { libraryVersions, type Tensorflow } from './runtime.js';
+import type { Network } from './network.js';
 import type { ScaledFlows } from './scaling.js';
 import { learningRateAt, type Epoch, type NetworkSettings } from './settings.js';
+import { TrainingStep, type TrainingBatch } from './training-step.js';
 
 /** Flows ready for the loop. */
 export interface NetworkData {
@@ -34,52 +31,46 @@ export type NetworkRequest = TrainingRequest & {
 
 /**
  * Trains in place with Adam on the weighted cross-entropy, and leaves the weights of the epoch with
- * the highest validation macro-F1. The event loop runs between batches.
+ * the highest validation macro-F1. The event loop goes on while a batch is computed.
  *
- * @param kind name of the network; another one does not go on from its checkpoint
+ * @param what name of the network and version of the library; another one does not go on from its checkpoint
  * @throws PipelineError MODEL_TRAINING_FAILED when the loss is no longer a number
  */
 export async function trainNetwork(
-  tf: Tensorflow,
-  kind: string,
+  what: readonly string[],
   network: Network,
   data: NetworkData,
   settings: NetworkSettings,
   request: NetworkRequest,
 ): Promise<Omit<TrainingResult<TrainedModel, Epoch>, 'model'>> {
-  const optimiser = new Adam(tf, network.variables.values());
-  const checkpoint = checkpointOf(tf, kind, data, settings, request);
-  try {
-    const initial = readWeights(network);
-    let state = await checkpoint?.read();
-    if (state !== undefined) {
-      writeWeights(tf, network, state.weights);
-      optimiser.restore(state.optimiser);
-    }
-    let stopped: 'finished' | 'early' | 'asked' | null = ending(state, settings);
-    while (stopped === null) {
-      const epoch = (state?.history.length ?? 0) + 1;
-      const trainLoss = await trainEpoch(tf, network, optimiser, data, settings, request, epoch);
-      if (trainLoss === null) {
-        stopped = 'asked';
-        break;
-      }
-      const told = { epoch, trainLoss, ...validate(tf, network, data, request) };
-      state = afterEpoch(told, state, readWeights(network), optimiser);
-      await checkpoint?.write(state);
-      request.onEpoch?.(told);
-      stopped = ending(state, settings);
-    }
-    writeWeights(tf, network, state?.bestWeights ?? initial);
-    return { history: state?.history ?? [], best: state?.best ?? 0, stopped };
-  } finally {
-    optimiser.dispose();
+  const step = new TrainingStep(network, request.classes.length, request.seed);
+  const checkpoint = checkpointOf(what, data, settings, request);
+  const initial = network.weights();
+  let state = await checkpoint?.read();
+  if (state !== undefined) {
+    network.setWeights(state.weights);
+    step.restore(state.optimiser);
   }
+  let stopped: 'finished' | 'early' | 'asked' | null = ending(state, settings);
+  while (stopped === null) {
+    const epoch = (state?.history.length ?? 0) + 1;
+    const trainLoss = await trainEpoch(network, step, data, settings, request, epoch);
+    if (trainLoss === null) {
+      stopped = 'asked';
+      break;
+    }
+    const told = { epoch, trainLoss, ...validate(network, data, request) };
+    state = afterEpoch(told, state, network.weights(), step);
+    await checkpoint?.write(state);
+    request.onEpoch?.(told);
+    stopped = ending(state, settings);
+  }
+  network.setWeights(state?.bestWeights ?? initial);
+  return { history: state?.history ?? [], best: state?.best ?? 0, stopped };
 }
 
 function checkpointOf(
-  tf: Tensorflow,
-  kind: string,
+  what: readonly string[],
   { train, validation }: NetworkData,
   settings: NetworkSettings,
   request: NetworkRequest,
@@ -87,7 +78,7 @@ function checkpointOf(
   if (request.checkpointDir === undefined) return undefined;
   const { classes, seed } = request;
   return openCheckpoint(request.checkpointDir, {
-    description: { kind, classes, seed, settings, libraries: libraryVersions(tf) },
+    description: { what, classes, seed, settings },
     arrays: [
       ...[train.ppi, train.mask, train.tabular, request.train.labels],
       ...[validation.ppi, validation.mask, validation.tabular, request.validation.labels],
@@ -99,7 +90,7 @@ function afterEpoch(
   epoch: Epoch,
   before: TrainingState | undefined,
   weights: readonly Float32Array[],
-  optimiser: Adam,
+  step: TrainingStep,
 ): TrainingState {
   const history = [...(before?.history ?? []), epoch];
   const highest = before?.history[before.best - 1]?.validationMacroF1 ?? -Infinity;
@@ -107,7 +98,7 @@ function afterEpoch(
     before === undefined || epoch.validationMacroF1 > highest
       ? { best: epoch.epoch, bestWeights: weights }
       : { best: before.best, bestWeights: before.bestWeights };
-  return { history, ...kept, weights, optimiser: optimiser.state() };
+  return { history, ...kept, weights, optimiser: step.state() };
 }
 
 function ending(
@@ -121,57 +112,49 @@ function ending(
 
 /** @returns the mean loss, or null when the caller asked to stop */
 async function trainEpoch(
-  tf: Tensorflow,
   network: Network,
-  optimiser: Adam,
+  step: TrainingStep,
   { train }: NetworkData,
   settings: NetworkSettings,
   request: NetworkRequest,
   epoch: number,
 ): Promise<number | null> {
   const { labels } = request.train;
-  const { batchSize } = settings;
+  const { batchSize, epochs, learningRate, classWeightCap } = settings;
   const K = request.classes.length;
-  const weights =
-    settings.classWeightCap > 0 ? rowWeights(labels, K, settings.classWeightCap) : null;
+  const weights = classWeightCap > 0 ? rowWeights(labels, K, classWeightCap) : null;
   // a stream of its own for each epoch: nothing of it needs to be in a checkpoint
-  const random = seededRandom(request.seed, 'batches', epoch);
-  const order = shuffledIndices(train.n, random);
+  const order = shuffledIndices(train.n, seededRandom(request.seed, 'batches', epoch));
   const batches = Math.ceil(train.n / batchSize);
-  let lossSum = 0;
-  for (let batch = 0; batch < batches; batch++) {
+  const gather = (batch: number): TrainingBatch => {
     const rows = order.subarray(batch * batchSize, (batch + 1) * batchSize);
-    const step = (epoch - 1) * batches + batch;
-    const rate = learningRateAt(step, settings.epochs * batches, settings.learningRate);
-    const loss = tf.tidy(() => {
-      const { value, grads } = tf.variableGrads(
-        () =>
-          weightedCrossEntropy(
-            tf,
-            network.logits(gatherBatch(tf, train, rows), random),
-            Int32Array.from(rows, (row) => labels[row] ?? 0),
-            Float32Array.from(rows, (row) => weights?.[row] ?? 1),
-          ),
-        [...network.variables.values()],
-      );
-      optimiser.apply(grads, rate);
-      return value.dataSync<'float32'>()[0] ?? NaN;
-    });
-    requireNumber(loss, settings.learningRate);
-    lossSum += loss * rows.length;
-    await tick();
+    return {
+      inputs: network.batch(train, rows),
+      labels: rows.map((row) => labels[row] ?? 0),
+      weights: Float32Array.from(rows, (row) => weights?.[row] ?? 1),
+    };
+  };
+  let lossSum = 0;
+  let next = gather(0);
+  for (let batch = 0; batch < batches; batch++) {
+    const now = next;
+    const at = (epoch - 1) * batches + batch;
+    const running = step.run(now, learningRateAt(at, epochs * batches, learningRate), at);
+    next = gather(batch + 1); // while that one is computed
+    const loss = await running;
+    requireNumber(loss, learningRate);
+    lossSum += loss * now.labels.length;
     if (request.shouldStop?.() === true) return null;
   }
   return lossSum / train.n;
 }
 
 function validate(
-  tf: Tensorflow,
   network: Network,
   { validation }: NetworkData,
   { validation: { labels }, classes }: NetworkRequest,
 ): Omit<Epoch, 'epoch' | 'trainLoss'> {
-  const probabilities = predictNetwork(tf, network, validation, classes.length);
+  const probabilities = network.predict(validation, classes.length);
   const { accuracy, macroF1, logloss } = evaluate(probabilities, labels, classes);
   return { validationLoss: logloss, validationAccuracy: accuracy, validationMacroF1: macroF1 };
 }

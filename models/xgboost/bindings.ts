@@ -8,9 +8,8 @@ import {
   findWheelLibrary,
   type LibraryFacts,
   type NativeLibrary,
-  type NativePointer,
-  type Out,
 } from '../boosting/native-library.js';
+import type { NativePointer, Out } from '../native-library.js';
 
 // koffi knows callback types by name
 koffi.proto('void DataIterResetCallback(void *handle)');
@@ -65,7 +64,7 @@ export interface XgboostLibrary extends NativeLibrary<
   readonly hasCuda: boolean;
 }
 
-const FACTS: LibraryFacts = {
+const FACTS: LibraryFacts<keyof typeof XGBOOST_DECLARATIONS> = {
   expected: 'libxgboost of PyPI xgboost-cpu 3.2.0',
   codes: { library: 'XGBOOST_LIBRARY', call: 'XGBOOST_CALL' },
   lastError: 'XGBGetLastError',

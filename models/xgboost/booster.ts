@@ -1,5 +1,5 @@
 /** Gradient-boosted trees of libxgboost, growing and grown. Free them with `dispose`. */
-import { filled, type NativePointer, type Out } from '../boosting/native-library.js';
+import { filled, type NativePointer, type Out } from '../native-library.js';
 import { everyNth, type LabelledRows } from '../boosting/matrix-rows.js';
 import type { GrowingTrees, TreeTask, Trees } from '../boosting/trees.js';
 import {

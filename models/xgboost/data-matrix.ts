@@ -1,6 +1,6 @@
 /** Rows held by libxgboost, for training or to be explained. Free them with `dispose`. */
 import type { LabelledRows } from '../boosting/matrix-rows.js';
-import type { NativePointer } from '../boosting/native-library.js';
+import type { NativePointer } from '../native-library.js';
 import { arrayInterface, type XgboostLibrary } from './bindings.js';
 
 /** A data matrix of the library. */

@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { statfsSync } from 'node:fs';
 
-const NEEDED_GB = 6; // packages 1 GB, Python environment 1.6 GB, TensorFlow with headers 1.1 GB, downloads and caches
+const NEEDED_GB = 6; // packages 1 GB, Python environment 1.6 GB, TensorFlow 0.9 GB, downloads and caches
 const PYTHON_NAMES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10'];
 
 /**
@@ -20,14 +20,13 @@ const PYTHON_NAMES = ['python3', 'python3.13', 'python3.12', 'python3.11', 'pyth
 /**
  * Everything that is missing for the pending steps.
  *
- * @param {Set<string>} needs  of `disk`, `python`, `compiler`, `npm`, `pypi`; platform and Node are always checked
+ * @param {Set<string>} needs  of `disk`, `python`, `npm`, `pypi`; platform and Node are always checked
  * @param {{ root: string, machine?: Machine }} options
  * @returns {Promise<Missing[]>}
  */
 export async function findMissing(needs, { root, machine = thisMachine(root) }) {
   const missing = [checkPlatform(machine), checkNode(machine)];
   if (needs.has('disk')) missing.push(checkDisk(machine));
-  if (needs.has('compiler')) missing.push(checkCompiler(machine));
   if (needs.has('npm')) missing.push(checkNpm(machine));
   if (needs.has('python') || needs.has('pypi')) {
     const python = findPython(machine);
@@ -101,15 +100,6 @@ function checkDisk({ freeBytes }) {
     what: `${NEEDED_GB} GB of free disk`,
     found: `${freeGb.toFixed(1)} GB free`,
     fix: 'free some space on the disk of this checkout',
-  };
-}
-
-function checkCompiler({ probe }) {
-  if (probe('c++', ['-std=c++17', '-x', 'c++', '-fsyntax-only', '/dev/null']).ok) return undefined;
-  return {
-    what: 'a C++17 compiler named c++',
-    found: 'none that works',
-    fix: 'install one, e.g. `apt-get install g++`',
   };
 }
 

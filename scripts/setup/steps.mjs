@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { buildSteps } from './build.mjs';
 import { npmPackages } from './npm-packages.mjs';
 import { pythonPackages, pythonTestPackages } from './python-packages.mjs';
-import { linkTensorflow, tensorflow } from './tensorflow.mjs';
+import { tensorflow } from './tensorflow.mjs';
 import { duckdbExtensions } from './duckdb-extensions.mjs';
 import { hasGo, s3Server } from './s3-server.mjs';
 
@@ -43,7 +43,6 @@ export function setupSteps(paths, { test }) {
     pythonPackages(paths),
     ...(test ? [pythonTestPackages(paths)] : []),
     tensorflow(paths),
-    linkTensorflow(paths),
     duckdbExtensions(paths),
     ...(test && hasGo() ? [s3Server(paths)] : []),
     ...buildSteps(paths),

@@ -1,4 +1,4 @@
-"""Unpack the headers and the two libraries of a tensorflow wheel beside it: 1.1 of its 1.3 GB are not needed."""
+"""Unpack the two libraries of a tensorflow wheel beside it; the rest is not needed."""
 
 import os
 import sys
@@ -6,10 +6,6 @@ import zipfile
 
 wheel = sys.argv[1]
 with zipfile.ZipFile(wheel) as archive:
-    wanted = [
-        name
-        for name in archive.namelist()
-        if name.startswith(("tensorflow/include/", "tensorflow/libtensorflow"))
-    ]
+    wanted = [name for name in archive.namelist() if name.startswith("tensorflow/libtensorflow")]
     archive.extractall(os.path.dirname(wheel), members=wanted)
 os.remove(wheel)

@@ -20,7 +20,7 @@ describe('doctor', () => {
     expect(versionOf(report, 'MLflow')).toBe('3.17.2');
     expect(versionOf(report, 'XGBoost library')).toBe('3.2.0');
     expect(versionOf(report, 'LightGBM library')).toBe('4.6.0');
-    expect(versionOf(report, 'TensorFlow addon')).toBe('tfjs-node 4.22.0, TensorFlow 2.21.0');
+    expect(versionOf(report, 'TensorFlow library')).toBe('2.21.0');
     expect(versionOf(report, 'DuckDB and its extensions')).toBe('v1.5.5 with delta, httpfs');
   }, 60_000);
 

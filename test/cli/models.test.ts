@@ -173,7 +173,17 @@ test('versions are compared on the weeks that neither was trained on, and asked 
     services: [{ name: 'new-service.net', weeks: [{ flows: 30, rejected: 30, share: 0.5 }] }],
   });
 
+  const shown = await models('show', 'app-ensemble/1');
+  expect(shown).toMatch(/^version +app-ensemble\/1 *\n[^]*trained on +2022-W25 *\n/);
+  expect(shown).toMatch(/rejects +maxProbability below 1\.1000[^]*app-xgboost\/2 +1\.00/);
+  expect(await models('show', 'app-xgboost', '--json')).toMatchObject({
+    ...{ name: 'app-xgboost', version: '2', aliases: ['champion'], target: 'APP' },
+    ...{ train: ['2022-W25'], validate: ['2022-W26'], transformer: second.transformer },
+    model: { kind: 'xgboost', classes: ['app-0', 'app-1'] },
+  });
+
   const refusals: [string[], string][] = [
+    [['show', 'app-xgboost/9'], 'MODEL_VERSION_UNKNOWN'],
     [['compare', 'app-xgboost/1', 'category-xgboost/1'], 'MODEL_COMPARE'],
     [['compare', 'app-xgboost/1', 'app-xgboost/9'], 'MODEL_VERSION_UNKNOWN'],
     [['compare', 'app-xgboost/1', 'category-xgboost'], 'MODEL_NO_CHAMPION'],

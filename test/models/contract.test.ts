@@ -11,7 +11,7 @@ import { trainCnn } from '../../models/tensorflow/cnn/train.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
 import { trainXgboost } from '../../models/xgboost/train.js';
-import { lightgbmLibrary, SETUP_DIR, xgboostLibrary } from './setup.js';
+import { lightgbmLibrary, SETUP_DIR, tensorflowLibrary, xgboostLibrary } from './setup.js';
 import { syntheticClasses, syntheticFlows } from './synthetic-flows.js';
 
 // Every kind of model passes this suite: shape, row sums, same seed same probabilities, save = load.
@@ -56,8 +56,9 @@ const contenders: Contender[] = [
     accuracy: 0.5,
     readsTabular: false,
     train: async (options) => {
-      const settings = { epochs: 6, batchSize: 32, learningRate: 0.02, units: 24 };
-      return (await trainLstm({ ...request, ...options, settings })).model;
+      const settings = { epochs: 10, batchSize: 32, learningRate: 0.02, units: 24 };
+      const libraryPath = tensorflowLibrary();
+      return (await trainLstm({ ...request, ...options, libraryPath, settings })).model;
     },
   },
   {
@@ -66,7 +67,8 @@ const contenders: Contender[] = [
     readsTabular: true,
     train: async (options) => {
       const settings = { epochs: 3, batchSize: 32 };
-      return (await trainCnn({ ...request, ...options, settings })).model;
+      const libraryPath = tensorflowLibrary();
+      return (await trainCnn({ ...request, ...options, libraryPath, settings })).model;
     },
   },
   {
@@ -75,7 +77,8 @@ const contenders: Contender[] = [
     readsTabular: true,
     train: async (options) => {
       const settings = { epochs: 3, batchSize: 32, learningRate: 0.01 };
-      return (await trainTwoBranch({ ...request, ...options, settings })).model;
+      const libraryPath = tensorflowLibrary();
+      return (await trainTwoBranch({ ...request, ...options, libraryPath, settings })).model;
     },
   },
   {

@@ -1,12 +1,12 @@
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadModel } from '../../models/load-model.js';
 import { readManifest } from '../../models/model-folder.js';
 import { trainLstm } from '../../models/tensorflow/lstm/train.js';
 import { findXgboostLibrary, loadXgboost } from '../../models/xgboost/bindings.js';
-import { SETUP_DIR } from './setup.js';
+import { SETUP_DIR, tensorflowLibrary } from './setup.js';
 import { syntheticClasses, syntheticFlows } from './synthetic-flows.js';
 
 let folder: string;
@@ -41,21 +41,52 @@ test('an ensemble from before temperatures has 1, and always answers', async () 
   expect(manifest).not.toHaveProperty('stacking');
 });
 
-test('weights cut short name the tensor that lacks them', async () => {
+describe('the weights of a network', () => {
   const flows = syntheticFlows({ n: 40, classes: 3 });
-  const { model } = await trainLstm({
-    train: flows,
-    validation: flows,
-    classes: syntheticClasses(3),
-    preset: 'test',
-    seed: 1,
-    settings: { epochs: 1, units: 4 },
+  let dir: string;
+  let said: Float32Array;
+  beforeAll(async () => {
+    dir = join(folder, 'lstm');
+    const { model } = await trainLstm({
+      train: flows,
+      validation: flows,
+      classes: syntheticClasses(3),
+      preset: 'test',
+      seed: 1,
+      settings: { epochs: 1, units: 4 },
+      libraryPath: tensorflowLibrary(),
+    });
+    await model.save(dir);
+    said = model.predict(flows.flows);
+    model.dispose();
   });
-  const dir = join(folder, 'lstm');
-  await model.save(dir);
-  model.dispose();
-  await truncate(join(dir, 'weights.bin'), 401);
-  await expect(load(dir)).rejects.toThrow(/^MODEL_SHAPE .*"lstm\/recurrent"/);
+
+  test('are found by name, in whatever order a folder has them', async () => {
+    const file = join(dir, 'model.json');
+    const manifest = JSON.parse(await readFile(file, 'utf8')) as {
+      weights: { tensors: { name: string; shape: number[] }[] };
+    };
+    const { tensors } = manifest.weights;
+    const bytes = await readFile(join(dir, 'weights.bin'));
+    let start = 0;
+    const parts = tensors.map((tensor) => {
+      const size = 4 * tensor.shape.reduce((product, length) => product * length, 1);
+      start += size;
+      return { tensor, bytes: bytes.subarray(start - size, start) };
+    });
+    parts.reverse();
+    await writeFile(join(dir, 'weights.bin'), Buffer.concat(parts.map((part) => part.bytes)));
+    manifest.weights.tensors = parts.map(({ tensor }) => tensor);
+    await writeFile(file, JSON.stringify(manifest));
+    const model = await load(dir);
+    expect(model.predict(flows.flows)).toEqual(said);
+    model.dispose();
+  });
+
+  test('cut short name the tensor that lacks them', async () => {
+    await truncate(join(dir, 'weights.bin'), 4);
+    await expect(load(dir)).rejects.toThrow(/^MODEL_SHAPE .*"lstm\/kernel".* 0 weights/);
+  });
 });
 
 test('bytes that are no booster are refused by the library', async () => {

@@ -6,7 +6,7 @@ import { selectFlows } from '../../models/model.js';
 import { trainCnn } from '../../models/tensorflow/cnn/train.js';
 import { learningRateAt } from '../../models/tensorflow/settings.js';
 import { trainXgboost } from '../../models/xgboost/train.js';
-import { lightgbmLibrary, xgboostLibrary } from './setup.js';
+import { lightgbmLibrary, tensorflowLibrary, xgboostLibrary } from './setup.js';
 import { syntheticClasses, syntheticFlows } from './synthetic-flows.js';
 
 // What a caller sees while a model trains, and how it ends.
@@ -96,10 +96,12 @@ describe.each(boosters)('boosting with $kind', ({ fault, boost }) => {
 });
 
 describe('epochs', () => {
+  const libraryPath = tensorflowLibrary();
+
   test('are told one by one, and the one with the best macro-F1 is kept', async () => {
     const told: number[] = [];
     const result = await trainCnn({
-      ...request,
+      ...{ ...request, libraryPath },
       settings: { epochs: 4, batchSize: 32, patienceEpochs: 1 },
       onEpoch: ({ epoch }) => told.push(epoch),
     });
@@ -114,7 +116,7 @@ describe('epochs', () => {
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
     const result = await trainCnn({
-      ...request,
+      ...{ ...request, libraryPath },
       settings: { epochs: 50, batchSize: 16 },
       shouldStop: () => ticks >= 3,
     });
@@ -132,7 +134,8 @@ describe('epochs', () => {
 
   test('refuse labels that are no class', async () => {
     const labels = Int32Array.from(train.labels).fill(9, 5, 6);
-    await expect(trainCnn({ ...request, train: { ...train, labels } })).rejects.toThrow(
+    const mislabelled = { ...request, libraryPath, train: { ...train, labels } };
+    await expect(trainCnn(mislabelled)).rejects.toThrow(
       /^MODEL_LABELS.*: class index 9, expected 0\.\.3/,
     );
   });

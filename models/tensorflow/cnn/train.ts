@@ -3,7 +3,7 @@ import type { TrainingResult } from '../../model.js';
 import { trainClassifier, type Classifier, type ClassifierRequest } from '../classifier.js';
 import type { NetworkModel } from '../network-model.js';
 import type { Epoch, NetworkSettings } from '../settings.js';
-import { createCnn } from './network.js';
+import { cnnLayers } from './network.js';
 
 /** Settings of the CNN. */
 export interface CnnSettings extends NetworkSettings {
@@ -30,7 +30,7 @@ export const CNN: Classifier<CnnSettings> = {
     denseUnits: 128,
   },
   readsTabular: ({ statsUnits }) => statsUnits > 0,
-  create: createCnn,
+  layers: cnnLayers,
 };
 
 /** Trains a CNN; see `trainClassifier` for what it throws. */

@@ -1,89 +1,63 @@
 /**
- * A whole LSTM layer as one TensorFlow op, about seven times faster than tfjs's own layer.
- * N rows, T steps, I inputs, U units; gates in Keras's order i, f, c, o.
+ * A whole LSTM layer as one TensorFlow op. N rows, T steps, I inputs, U units; gates in Keras's order
+ * i, f, c, o.
  *
  * BlockLSTMV2 wants time first and the two kernels in one matrix. Its gate order is Keras's, unlike
- * that of the first version (i, c, f, o).
+ * that of the first version (i, c, f, o). Its gradient is an op too, but not one that the C API knows.
  */
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-node';
-import { int64Scalar, runOp, type Tensorflow } from '../runtime.js';
+import type { Graph, OwnGradient } from '../graph.js';
+import type { GraphValue } from '../library.js';
+import type { Variable } from '../variables.js';
 
 /** Outputs of BlockLSTMV2: i, cs, f, o, ci, co, h; the last is the hidden state. */
-const FORWARD_OUTPUTS = 7;
+const HIDDEN = 6;
 
-/** Outputs of BlockLSTMGradV2: x, cs_prev, h_prev, w, wci, wcf, wco, b. */
-const BACKWARD_OUTPUTS = 8;
+/** Weights of the layer. */
+export interface LstmWeights {
+  /** [I, 4U] */
+  readonly kernel: Variable;
+  /** [U, 4U] */
+  readonly recurrent: Variable;
+  /** [4U] */
+  readonly bias: Variable;
+}
 
 /**
- * Hidden state after every step, from a zero state; differentiable in all four inputs.
+ * Hidden state after every step, from a zero state.
  *
  * @param x         [T, N, I]
- * @param kernel    [I, 4U]
- * @param recurrent [U, 4U]
- * @param bias      [4U]
+ * @param gradients filled with that of the layer
  * @returns [T, N, U]
  */
 export function lstmStates(
-  tf: Tensorflow,
-  x: Tensor3D,
-  kernel: Tensor2D,
-  recurrent: Tensor2D,
-  bias: Tensor,
-): Tensor3D {
-  return fusedLstm(tf, x, tf.concat([kernel, recurrent], 0), bias); // [I + U, 4U]
-}
-
-function fusedLstm(tf: Tensorflow, x: Tensor3D, weights: Tensor, bias: Tensor): Tensor3D {
-  const [T, N] = x.shape;
-  const U = bias.size / 4;
-  const operation = tf.customGrad((...inputs) => {
-    // tfjs declares tensors only, and appends its function that saves tensors
-    const [input, w, b, save] = inputs as unknown as [
-      Tensor,
-      Tensor,
-      Tensor,
-      (tensors: Tensor[]) => void,
-    ]; // customGrad hands over the three tensors and the saver
-    const state = tf.zeros([N, U]);
-    const peephole = tf.zeros([U]);
-    const parameters = [state, state, w, peephole, peephole, peephole, b];
-    const steps = int64Scalar(T);
-    const outputs = runOp(
-      tf,
-      'BlockLSTMV2',
-      { cell_clip: 0, use_peephole: false },
-      [steps, input, ...parameters],
-      FORWARD_OUTPUTS,
-    );
-    const hidden = outputs[FORWARD_OUTPUTS - 1] as Tensor; // the op returns seven
-    save([input, w, b, ...outputs]);
-    const gradFunc = (upstream: Tensor, saved: Tensor[]) => {
-      const [savedInput, savedWeights, savedBias, ...forward] = saved;
-      const zeroState = tf.zeros([N, U]);
-      const zeroPeephole = tf.zeros([U]);
-      const gradients = runOp(
-        tf,
-        'BlockLSTMGradV2',
-        { use_peephole: false },
-        [
-          int64Scalar(T),
-          savedInput,
-          zeroState,
-          zeroState,
-          savedWeights,
-          zeroPeephole,
-          zeroPeephole,
-          zeroPeephole,
-          savedBias,
-          ...forward,
-          tf.zeros([T, N, U]), // no loss reads the cell state
-          upstream,
-        ],
-        BACKWARD_OUTPUTS,
-      );
-      return [gradients[0], gradients[3], gradients[7]] as Tensor[]; // of x, w and b
-    };
-    return { value: hidden, gradFunc };
+  graph: Graph,
+  x: GraphValue,
+  { kernel, recurrent, bias }: LstmWeights,
+  gradients: OwnGradient[],
+): GraphValue {
+  const weights = graph.value('ConcatV2', [[kernel.value, recurrent.value], graph.int(0)]); // [I + U, 4U]
+  const units = bias.size / 4;
+  const [steps = 0] = graph.shapeOf(x);
+  const sizes = graph.value('Shape', [x]);
+  const rows = graph.value('Slice', [sizes, graph.ints(1), graph.ints(1)]);
+  const stateShape = graph.value('ConcatV2', [[rows, graph.ints(units)], graph.int(0)]);
+  const state = graph.value('Fill', [stateShape, graph.number(0)]); // [N, U]
+  const peephole = graph.constant({ shape: [units], values: new Float32Array(units) });
+  const length = graph.constant({ shape: [], values: BigInt64Array.of(BigInt(steps)) });
+  const given = [...[length, x, state, state, weights, peephole, peephole, peephole], bias.value];
+  const forward = graph.operation('BlockLSTMV2', given, {
+    ...{ cell_clip: { float: 0 }, use_peephole: { bool: false } },
   });
-  return operation(x, weights, bias) as Tensor3D; // [T, N, U]
+  const outputs = Array.from({ length: HIDDEN + 1 }, (_, index) => ({ oper: forward, index }));
+  const hidden = { oper: forward, index: HIDDEN };
+  const of = graph.value('StopGradient', [hidden]);
+  const backward = (upstream: GraphValue) => {
+    const cells = graph.value('ZerosLike', [hidden]); // no loss reads the cell state
+    const gradient = graph.operation('BlockLSTMGradV2', [...given, ...outputs, cells, upstream], {
+      use_peephole: { bool: false },
+    });
+    return [0, 3, 7].map((index) => ({ oper: gradient, index })); // of x, w and b, among eight
+  };
+  gradients.push({ of, inputs: [x, weights, bias.value], backward });
+  return of;
 }

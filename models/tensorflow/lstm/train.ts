@@ -3,7 +3,7 @@ import type { TrainingResult } from '../../model.js';
 import { trainClassifier, type Classifier, type ClassifierRequest } from '../classifier.js';
 import type { NetworkModel } from '../network-model.js';
 import type { Epoch, NetworkSettings } from '../settings.js';
-import { createLstm } from './network.js';
+import { lstmLayers } from './network.js';
 
 /** Settings of the LSTM. */
 export interface LstmSettings extends NetworkSettings {
@@ -24,7 +24,7 @@ export const LSTM: Classifier<LstmSettings> = {
     units: 64,
   },
   readsTabular: () => false,
-  create: createLstm,
+  layers: lstmLayers,
 };
 
 /** Trains an LSTM; see `trainClassifier` for what it throws. */

@@ -3,7 +3,7 @@ import type { TrainingResult } from '../../model.js';
 import { trainClassifier, type Classifier, type ClassifierRequest } from '../classifier.js';
 import type { NetworkModel } from '../network-model.js';
 import type { Epoch, NetworkSettings } from '../settings.js';
-import { createTwoBranch } from './network.js';
+import { twoBranchLayers } from './network.js';
 
 /** Settings of the two-branch network. */
 export interface TwoBranchSettings extends NetworkSettings {
@@ -30,7 +30,7 @@ export const TWO_BRANCH: Classifier<TwoBranchSettings> = {
     denseUnits: 160,
   },
   readsTabular: () => true,
-  create: createTwoBranch,
+  layers: twoBranchLayers,
 };
 
 /** Trains a two-branch network; see `trainClassifier` for what it throws. */

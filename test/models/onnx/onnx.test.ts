@@ -8,7 +8,7 @@ import { trainCnn } from '../../../models/tensorflow/cnn/train.js';
 import { trainLstm } from '../../../models/tensorflow/lstm/train.js';
 import type { NetworkModel } from '../../../models/tensorflow/network-model.js';
 import { trainTwoBranch } from '../../../models/tensorflow/two-branch/train.js';
-import { SETUP_DIR } from '../setup.js';
+import { SETUP_DIR, tensorflowLibrary } from '../setup.js';
 import { syntheticClasses, syntheticFlows } from '../synthetic-flows.js';
 
 // `model.onnx` beside a network says what the network says, to onnxruntime.
@@ -21,6 +21,7 @@ flows.tabular.set([Infinity, -1e30, NaN, 0]);
 const request = {
   ...{ train: { flows, labels }, validation: { flows, labels } },
   ...{ classes: syntheticClasses(K), preset: 'test', seed: 8 },
+  libraryPath: tensorflowLibrary(),
 };
 const settings = { epochs: 2, batchSize: 32 };
 

@@ -15,7 +15,7 @@ import { trainLstm } from '../../../models/tensorflow/lstm/train.js';
 import { trainTwoBranch } from '../../../models/tensorflow/two-branch/train.js';
 import { trainXgboost } from '../../../models/xgboost/train.js';
 import { expectClose } from '../golden.js';
-import { lightgbmLibrary, SETUP_DIR, xgboostLibrary } from '../setup.js';
+import { lightgbmLibrary, SETUP_DIR, tensorflowLibrary, xgboostLibrary } from '../setup.js';
 import { syntheticClasses, syntheticFlows } from '../synthetic-flows.js';
 import { startMlflow } from './mlflow-server.js';
 
@@ -62,11 +62,12 @@ const boosters: Record<
   },
 };
 
+const ofNetworks = { ...request, createdAt, libraryPath: tensorflowLibrary() };
 const settings = { epochs: 2, batchSize: 64 };
 const networks: Record<string, () => Promise<{ model: TrainedModel }>> = {
-  'app-lstm': () => trainLstm({ ...request, createdAt, settings: { ...settings, units: 16 } }),
-  'app-cnn': () => trainCnn({ ...request, createdAt, settings: { ...settings, statsUnits: 0 } }),
-  'app-two-branch': () => trainTwoBranch({ ...request, createdAt, settings }),
+  'app-lstm': () => trainLstm({ ...ofNetworks, settings: { ...settings, units: 16 } }),
+  'app-cnn': () => trainCnn({ ...ofNetworks, settings: { ...settings, statsUnits: 0 } }),
+  'app-two-branch': () => trainTwoBranch({ ...ofNetworks, settings }),
 };
 
 const python = join(SETUP_DIR, 'venv', 'bin', 'python');

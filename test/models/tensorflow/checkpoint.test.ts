@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installation } from '../../../activities/installation.js';
 import { seededRandom } from '../../../contracts/seeded-random.js';
 import { trainLstm } from '../../../models/tensorflow/lstm/train.js';
+import { tensorflowLibrary } from '../setup.js';
 import { syntheticClasses, syntheticFlows } from '../synthetic-flows.js';
 
 // A training that is cut short goes on from its last epoch, to the bits of one that was not.
@@ -19,6 +20,7 @@ const request = {
   validation: syntheticFlows({ n: 200, classes: K, seed: 2, noiseBytes: 600 }),
   ...{ classes: syntheticClasses(K), preset: 'test', seed: 5 },
   createdAt: new Date('2022-06-13T04:05:06.789Z'),
+  libraryPath: tensorflowLibrary(),
 };
 
 let folder: string;

@@ -1,18 +1,20 @@
-import type { Tensor3D, Variable } from '@tensorflow/tfjs-node';
-import { describe, expect, test } from 'vitest';
-import { Adam } from '../../../models/tensorflow/adam.js';
-import {
-  batchNorm,
-  createBatchNorm,
-  type BatchNorm,
-} from '../../../models/tensorflow/batch-norm.js';
-import { averagePool, conv1d, maxPool } from '../../../models/tensorflow/layers.js';
-import { weightedCrossEntropy } from '../../../models/tensorflow/loss.js';
-import { createLstm } from '../../../models/tensorflow/lstm/network.js';
-import { writeWeights, type Batch } from '../../../models/tensorflow/network.js';
-import { tensorflow } from '../../../models/tensorflow/runtime.js';
+import { afterAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../../contracts/seeded-random.js';
+import type { Layers } from '../../../models/layers.js';
+import { Adam } from '../../../models/tensorflow/adam.js';
+import { batchNorm, type BatchNorm } from '../../../models/tensorflow/batch-norm.js';
+import { Graph } from '../../../models/tensorflow/graph.js';
+import { filledWith } from '../../../models/tensorflow/initial-weights.js';
+import { TensorflowLayers } from '../../../models/tensorflow/layers.js';
+import { loadTensorflow } from '../../../models/tensorflow/library.js';
+import { lstmLayers } from '../../../models/tensorflow/lstm/network.js';
+import { Network } from '../../../models/tensorflow/network.js';
+import { Session } from '../../../models/tensorflow/session.js';
+import { TrainingStep } from '../../../models/tensorflow/training-step.js';
+import { Variables } from '../../../models/tensorflow/variables.js';
+import type { NativePointer } from '../../../models/native-library.js';
 import { expectClose, readGolden, type GoldenTensor } from '../golden.js';
+import { tensorflowLibrary } from '../setup.js';
 
 // Against Keras: forward passes, gradients and the optimiser.
 
@@ -31,14 +33,7 @@ interface Golden {
     readonly gradients: Record<string, GoldenTensor>;
   };
   readonly conv1d: Record<
-    | 'kernel'
-    | 'bias'
-    | 'same'
-    | 'valid'
-    | 'maxPool'
-    | 'maxPoolAll'
-    | 'averagePool'
-    | 'averagePoolAll',
+    'kernel' | 'bias' | 'same' | 'maxPool' | 'maxPoolAll' | 'averagePool' | 'averagePoolAll',
     GoldenTensor
   > & { readonly present: number[] };
   readonly adam: {
@@ -57,47 +52,48 @@ interface Golden {
 }
 
 const golden = readGolden<Golden>('keras-networks');
-const tf = tensorflow();
-const tensor = ({ values, shape }: GoldenTensor) => tf.tensor(values, shape);
+const library = loadTensorflow(tensorflowLibrary());
+const values = (tensor: GoldenTensor | undefined) => Float32Array.from(tensor?.values ?? []);
+const tensor = (of: GoldenTensor) => ({ shape: of.shape, values: values(of) });
 
 const { lengths } = golden.lstm;
-const mask = tf.tensor3d(
+const N = lengths.length;
+const mask = Float32Array.from(
   lengths.flatMap((length) => Array.from({ length: 30 }, (_, t) => (t < length ? 1 : 0))),
-  [lengths.length, 30, 1],
 );
-const ppi = tensor(golden.lstm.ppi) as Tensor3D; // [6, 30, 3]
+const flows = {
+  ...{ n: N, ppi: values(golden.lstm.ppi), mask, tabular: new Float32Array(), features: 0 },
+};
+const rows = Int32Array.from({ length: N }, (_, i) => i);
 
 describe('Masking + LSTM + Dense', () => {
   const { units, classes: classCount } = golden.lstm;
-  const network = createLstm(tf, { classCount, units, dropout: 0 }, seededRandom(1));
-  const names = [...network.variables.keys()];
-  writeWeights(
-    tf,
-    network,
-    names.map((name) => Float32Array.from(golden.lstm.weights[name]?.values ?? [])),
-  );
-  const batch: Batch = { ppi, mask, tabular: tf.zeros([lengths.length, 0]) };
+  const layers = lstmLayers({ classCount, units, dropout: 0 });
+  const network = new Network(library, layers, 0, seededRandom(1));
+  const names = network.variables.entries().map(([name]) => name);
+  network.setWeights(names.map((name) => values(golden.lstm.weights[name])));
+  afterAll(() => network.dispose());
 
   test('gives the probabilities of Keras for flows of 30, 1, 7, 18, 2 and 0 packets', () => {
-    const probabilities = tf.tidy(() => tf.softmax(network.logits(batch, null)).dataSync());
+    const probabilities = network.predict(flows, classCount);
     expectClose(probabilities, golden.lstm.probabilities.values, golden.tolerance.forward);
   });
 
   test('has the gradients of Keras in every weight', () => {
-    const { value, grads } = tf.variableGrads(
-      () =>
-        weightedCrossEntropy(
-          tf,
-          network.logits(batch, null),
-          Int32Array.from(golden.lstm.labels),
-          Float32Array.from(golden.lstm.rowWeights),
-        ),
-      [...network.variables.values()],
-    );
-    expectClose(value.dataSync(), [golden.lstm.loss], golden.tolerance.forward);
-    for (const [name, variable] of network.variables) {
+    const step = new TrainingStep(network, classCount, 1);
+    const batch = {
+      inputs: network.batch(flows, rows),
+      labels: Int32Array.from(golden.lstm.labels),
+      weights: Float32Array.from(golden.lstm.rowWeights),
+    };
+    const [loss = [], ...gradients] = network.session.run({
+      ...{ inputs: step.inputs(batch, 0), wanted: [step.loss, ...step.gradients] },
+    });
+    expectClose(loss, [golden.lstm.loss], golden.tolerance.forward);
+    expect(gradients).toHaveLength(names.length);
+    for (const [i, name] of names.entries()) {
       expectClose(
-        grads[variable.name]?.dataSync() ?? [],
+        gradients[i] ?? [],
         golden.lstm.gradients[name]?.values ?? [],
         golden.tolerance.gradientRelative,
         true,
@@ -106,77 +102,131 @@ describe('Masking + LSTM + Dense', () => {
   });
 
   test('is unmoved by what stands in the padding', () => {
-    const noisy = tf.add<Tensor3D>(ppi, tf.mul(tf.sub(1, mask), 5));
-    const clean = network.logits(batch, null).dataSync();
-    expect(network.logits({ ...batch, ppi: noisy }, null).dataSync()).toEqual(clean);
+    const noisy = flows.ppi.map((value, i) => value + 5 * (1 - (mask[Math.floor(i / 3)] ?? 0)));
+    const clean = network.predict(flows, classCount);
+    expect(network.predict({ ...flows, ppi: noisy }, classCount)).toEqual(clean);
   });
 });
 
 describe('convolution and pooling', () => {
   const { kernel, bias, present } = golden.conv1d;
-  const convolve = (padding: 'same' | 'valid') =>
-    conv1d(tf, ppi, tensor(kernel), tensor(bias), padding);
   const { forward } = golden.tolerance;
+  const [width = 0, , channels = 0] = kernel.shape;
 
-  test.each(['same', 'valid'] as const)('conv1d with %s padding is that of Keras', (padding) => {
-    expectClose(convolve(padding).dataSync(), golden.conv1d[padding].values, forward);
+  /** What the layers make of the packets: one number for each. */
+  function outputsOf(
+    make: <V>(layers: Layers<V>, x: V, mask: V) => V,
+    ppi = tensor(golden.lstm.ppi),
+    present = mask,
+  ): Float32Array {
+    const graph = new Graph(library);
+    const variables = new Variables(graph, seededRandom(1));
+    const layers = new TensorflowLayers(graph, variables, null);
+    const given = graph.constant({ shape: [N, 30, 1], values: present });
+    const convolved = layers.convolution('conv', graph.constant(ppi), { channels, width });
+    const made = make(layers, convolved, given);
+    const session = new Session(library, graph);
+    variables.write(session, [values(kernel), values(bias)]);
+    const [result = new Float32Array()] = session.run({ wanted: [made] });
+    session.dispose();
+    graph.dispose();
+    return result;
+  }
+  const everywhere = mask.map(() => 1);
+
+  test('a convolution is that of Keras', () => {
+    expectClose(
+      outputsOf((_, x) => x),
+      golden.conv1d.same.values,
+      forward,
+    );
   });
 
   test('max pooling is that of Keras, over all packets and over those present', () => {
-    const x = tf.relu(convolve('same'));
-    const present = tf.mul<Tensor3D>(x, mask);
-    expectClose(maxPool(tf, present).dataSync(), golden.conv1d.maxPool.values, forward);
-    expectClose(maxPool(tf, x).dataSync(), golden.conv1d.maxPoolAll.values, forward);
+    const overPresent = outputsOf((layers, x, there) =>
+      layers.maxPool(layers.masked(layers.relu(x), there)),
+    );
+    expectClose(overPresent, golden.conv1d.maxPool.values, forward);
+    const overAll = outputsOf((layers, x) => layers.maxPool(layers.relu(x)));
+    expectClose(overAll, golden.conv1d.maxPoolAll.values, forward);
   });
 
   test('average pooling is that of Keras with its mask; a flow without packets gives 0', () => {
-    const x = tf.relu(convolve('same'));
-    const pooled = averagePool(tf, tf.mul(x, mask), mask);
-    expectClose(tf.gather(pooled, present).dataSync(), golden.conv1d.averagePool.values, forward);
-    const absent = lengths.indexOf(0);
-    expect(tf.sum(tf.gather(pooled, [absent])).dataSync()[0]).toBe(0);
-    expectClose(
-      averagePool(tf, x, tf.onesLike(mask)).dataSync(),
-      golden.conv1d.averagePoolAll.values,
-      forward,
-    );
+    const average = <V>(layers: Layers<V>, x: V, there: V) =>
+      layers.averagePool(layers.masked(layers.relu(x), there), there);
+    const pooled = outputsOf(average);
+    const rowOf = (row: number) => pooled.subarray(row * channels, (row + 1) * channels);
+    const kept = present.flatMap((row) => [...rowOf(row)]);
+    expectClose(kept, golden.conv1d.averagePool.values, forward);
+    expect([...rowOf(lengths.indexOf(0))].every((value) => value === 0)).toBe(true);
+    const overAll = outputsOf(average, tensor(golden.lstm.ppi), everywhere);
+    expectClose(overAll, golden.conv1d.averagePoolAll.values, forward);
   });
 });
 
 describe('batch normalisation', () => {
   const { forward, gradientRelative } = golden.tolerance;
   const { x, weights, predicted, trained, upstream, gradients, ...moved } = golden.batchNorm;
-  const layer = createBatchNorm(tf, weights.scale.values.length);
-  for (const [part, variable] of Object.entries(layer) as [keyof BatchNorm, Variable][]) {
-    variable.assign(tensor(weights[part]));
-  }
+  const graph = new Graph(library);
+  const variables = new Variables(graph, seededRandom(1));
+  const part = (name: keyof BatchNorm) => variables.get(name, weights[name].shape, filledWith(0));
+  const layer: BatchNorm = {
+    ...{ scale: part('scale'), offset: part('offset') },
+    ...{ movingMean: part('movingMean'), movingVariance: part('movingVariance') },
+  };
+  const input = graph.constant(tensor(x));
+  const moves: NativePointer[] = [];
+  const asPredicted = batchNorm(graph, input, layer, null);
+  const asTrained = batchNorm(graph, input, layer, moves);
+  const product = graph.value('Mul', [asTrained, graph.constant(tensor(upstream))]);
+  const sum = graph.value('Sum', [product, graph.ints(0, 1, 2)]);
+  const slopes = graph.gradients(sum, [input, layer.scale.value, layer.offset.value]);
+  const session = new Session(library, graph);
+  const order = variables.entries().map(([name]) => name as keyof BatchNorm);
+  variables.write(
+    session,
+    order.map((name) => values(weights[name])),
+  );
+  afterAll(() => {
+    session.dispose();
+    graph.dispose();
+  });
 
   test('predicts as Keras does, by the moving statistics', () => {
-    const y = batchNorm(tf, tensor(x), layer, false);
-    expectClose(y.dataSync(), predicted.values, forward);
+    expectClose(session.run({ wanted: [asPredicted] })[0] ?? [], predicted.values, forward);
   });
 
   test('has the values and gradients of Keras in training, and moves as there', () => {
-    const slopes = tf.grads((input, scale, offset) => {
-      const y = batchNorm(tf, input, { ...layer, scale, offset } as BatchNorm, true); // read only
-      expectClose(y.dataSync(), trained.values, forward);
-      return tf.sum(tf.mul(y, tensor(upstream)));
-    })([tensor(x), layer.scale, layer.offset]);
-    gradients.forEach(({ values }, i) =>
-      expectClose(slopes[i]?.dataSync() ?? [], values, gradientRelative, true),
+    const wanted = [asTrained, ...slopes];
+    const [y = [], ...found] = session.run({ wanted, effects: moves });
+    expectClose(y, trained.values, forward);
+    gradients.forEach((gradient, i) =>
+      expectClose(found[i] ?? [], gradient.values, gradientRelative, true),
     );
-    expectClose(layer.movingMean.dataSync(), moved.movedMean.values, forward);
-    expectClose(layer.movingVariance.dataSync(), moved.movedVariance.values, forward);
+    const after = new Map(order.map((name, i) => [name, variables.read(session)[i] ?? []]));
+    expectClose(after.get('movingMean') ?? [], moved.movedMean.values, forward);
+    expectClose(after.get('movingVariance') ?? [], moved.movedVariance.values, forward);
   });
 });
 
 test('Adam moves a weight as in Keras, at changing rates', () => {
-  const variable = tf.variable(tensor(golden.adam.start));
-  const optimiser = new Adam(tf, [variable]);
+  const graph = new Graph(library);
+  const variables = new Variables(graph, seededRandom(1));
+  const variable = variables.get('w', golden.adam.start.shape, filledWith(0));
+  const gradient = graph.input('float32', golden.adam.start.shape);
+  const adam = new Adam(graph, [variable], [gradient]);
+  const session = new Session(library, graph);
+  variables.write(session, [values(golden.adam.start)]);
+  adam.restore(session);
   golden.adam.rates.forEach((rate, step) => {
-    const gradient = golden.adam.gradients[step];
-    if (gradient !== undefined) optimiser.apply({ [variable.name]: tensor(gradient) }, rate);
+    const given = golden.adam.gradients[step];
+    if (given === undefined) throw new RangeError(`no gradient of step ${step}`);
+    session.run({
+      inputs: [[gradient, tensor(given)], ...adam.next(rate)],
+      effects: adam.effects,
+    });
   });
-  expectClose(variable.dataSync(), golden.adam.end.values, golden.tolerance.forward);
-  optimiser.dispose();
+  expectClose(variables.read(session)[0] ?? [], golden.adam.end.values, golden.tolerance.forward);
+  session.dispose();
+  graph.dispose();
 });

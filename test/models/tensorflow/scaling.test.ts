@@ -1,10 +1,5 @@
 import { expect, test } from 'vitest';
 import { fitScaling, scaleFlows } from '../../../models/tensorflow/scaling.js';
-import { tensorflow } from '../../../models/tensorflow/runtime.js';
-import { createLstm } from '../../../models/tensorflow/lstm/network.js';
-import { gatherBatch, predictNetwork } from '../../../models/tensorflow/network.js';
-import { seededRandom } from '../../../contracts/seeded-random.js';
-import { syntheticFlows } from '../synthetic-flows.js';
 
 test('packets are scaled and padding stays 0, also where a packet has IPT 0', () => {
   const ppi = new Float32Array(90);
@@ -39,17 +34,4 @@ test('features are standardised on the training flows; a missing one becomes the
   expect(column.reduce((sum, value) => sum + value, 0)).toBeCloseTo(0, 5);
   expect(column.every((value) => Math.abs(value) <= 5)).toBe(true);
   expect(scaled[1]).toBe(0);
-});
-
-test('batches and predictions leave no tensors behind', () => {
-  const tf = tensorflow();
-  const { flows } = syntheticFlows({ n: 40, classes: 3 });
-  const scaled = scaleFlows(flows, fitScaling(flows, true));
-  const network = createLstm(tf, { classCount: 3, units: 4, dropout: 0.5 }, seededRandom(1));
-  const before = tf.memory().numTensors;
-  predictNetwork(tf, network, scaled, 3);
-  tf.tidy(() => {
-    network.logits(gatherBatch(tf, scaled, Int32Array.of(3, 1)), seededRandom(2));
-  });
-  expect(tf.memory().numTensors).toBe(before);
 });

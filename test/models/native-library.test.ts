@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { LIGHTGBM_DECLARATIONS, loadLightgbm } from '../../../models/lightgbm/bindings.js';
-import { loadXgboost, XGBOOST_DECLARATIONS } from '../../../models/xgboost/bindings.js';
-import { readGolden } from '../golden.js';
-import { lightgbmLibrary, xgboostLibrary } from '../setup.js';
+import { LIGHTGBM_DECLARATIONS, loadLightgbm } from '../../models/lightgbm/bindings.js';
+import { loadXgboost, XGBOOST_DECLARATIONS } from '../../models/xgboost/bindings.js';
+import { loadTensorflow, TENSORFLOW_DECLARATIONS } from '../../models/tensorflow/library.js';
+import { readGolden } from './golden.js';
+import { lightgbmLibrary, tensorflowLibrary, xgboostLibrary } from './setup.js';
 
 interface Header {
   readonly version: string;
@@ -10,7 +11,9 @@ interface Header {
   readonly functions: Readonly<Record<string, readonly string[]>>;
 }
 
-const headers = readGolden<{ libraries: Record<'xgboost' | 'lightgbm', Header> }>('boosting-c-api');
+const headers = readGolden<{
+  libraries: Record<'xgboost' | 'lightgbm' | 'tensorflow_cpu', Header>;
+}>('native-c-api');
 
 /** `_Out_ const uint64_t **out_shape` -> `uint64_t**`, as the golden file spells types. */
 function canonical(parameter: string): string {
@@ -31,12 +34,18 @@ describe.each([
     declarations: Object.entries<string>(LIGHTGBM_DECLARATIONS),
     load: () => loadLightgbm(lightgbmLibrary()),
   },
+  {
+    name: 'tensorflow',
+    header: headers.libraries.tensorflow_cpu,
+    declarations: Object.entries<string>(TENSORFLOW_DECLARATIONS),
+    load: () => loadTensorflow(tensorflowLibrary()),
+  },
 ])('$name', ({ header, declarations, load }) => {
   test.each<[string, string]>(declarations)('%s is declared as in the C header', (name, text) => {
-    const [, result = '', parameters = ''] = /^(.*?)(?:XG|LGBM_)\w+\((.*)\)$/.exec(text) ?? [];
+    const [, result = '', parameters = ''] = /^(.*?)(?:XG|LGBM_|TF_)\w+\((.*)\)$/.exec(text) ?? [];
     const types = parameters === '' ? [] : parameters.split(',').map(canonical);
     const declared = [canonical(result), ...types];
-    // Binary results are declared as bytes, where koffi would read `char` as text.
+    // Bytes are declared as such where koffi would read `char` as text.
     const wanted = header.functions[name]?.map((type, i) =>
       declared[i]?.startsWith('uint8_t') === true ? type.replace('char', 'uint8_t') : type,
     );

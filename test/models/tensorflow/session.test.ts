@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../../contracts/seeded-random.js';
+import { cnnLayers } from '../../../models/tensorflow/cnn/network.js';
+import { Graph } from '../../../models/tensorflow/graph.js';
+import { loadTensorflow } from '../../../models/tensorflow/library.js';
+import { Network } from '../../../models/tensorflow/network.js';
+import { fitScaling, scaleFlows } from '../../../models/tensorflow/scaling.js';
+import { Session } from '../../../models/tensorflow/session.js';
+import { TrainingStep } from '../../../models/tensorflow/training-step.js';
+import { syntheticFlows } from '../synthetic-flows.js';
+import { tensorflowLibrary } from '../setup.js';
+
+const library = loadTensorflow(tensorflowLibrary());
+
+describe('what TensorFlow refuses is told in its words', () => {
+  test('an operation that it does not know', () => {
+    const graph = new Graph(library);
+    expect(() => graph.value('Sqroot', [graph.number(4)])).toThrow(/^TENSORFLOW_CALL .*Sqroot/);
+    graph.dispose();
+  });
+
+  test('shapes that do not fit, when the graph is made and when it is run', async () => {
+    const graph = new Graph(library);
+    const [a, b] = [2, 3].map((size) => graph.constant({ shape: [size], values: floats(size) }));
+    expect(() => graph.value('AddV2', [a!, b!])).toThrow(/^TENSORFLOW_CALL .*[Dd]imensions/); // two were made
+    const input = graph.input('float32', [-1]);
+    const sum = graph.value('AddV2', [a!, input]);
+    const session = new Session(library, graph);
+    const run = { inputs: [[input, { shape: [3], values: floats(3) }]], wanted: [sum] } as const;
+    expect(() => session.run(run)).toThrow(/^TENSORFLOW_CALL .*"run".*[Ii]ncompatible shapes/);
+    await expect(session.runBeside(run)).rejects.toThrow(/^TENSORFLOW_CALL/);
+    session.dispose();
+    graph.dispose();
+  });
+
+  test('a gradient of what does not depend on it', () => {
+    const graph = new Graph(library);
+    const [x, y] = [graph.number(1), graph.number(2)];
+    expect(() => graph.gradients(graph.value('Square', [x]), [y])).toThrow(/unreachable/);
+    graph.dispose();
+  });
+});
+
+test('predictions, steps and networks give back the memory they took', async () => {
+  const { flows, labels } = syntheticFlows({ n: 1_000, classes: 20 });
+  const scaled = scaleFlows(flows, fitScaling(flows, true));
+  const { features } = scaled;
+  const shape = { classCount: 20, featureCount: features, dropout: 0.5 };
+  const layers = cnnLayers({ ...shape, orderUnits: 8, statsUnits: 8, denseUnits: 8 });
+  const make = () => new Network(library, layers, features, seededRandom(1));
+  const network = make();
+  const step = new TrainingStep(network, 20, 1);
+  const rows = Int32Array.from({ length: scaled.n }, (_, i) => i);
+  const work = async () => {
+    network.predict(scaled, 20);
+    const weights = new Float32Array(scaled.n).fill(1);
+    await step.run({ inputs: network.batch(scaled, rows), labels, weights }, 1e-3, 0);
+    const short = make();
+    short.predict(scaled, 20);
+    short.dispose();
+  };
+  const repeat = async (times: number) => {
+    for (let i = 0; i < times; i++) await work();
+    return process.memoryUsage().rss / 1e6;
+  };
+  const before = await repeat(20);
+  // a tensor kept in each of the 60 would be 60 MB and more
+  expect((await repeat(60)) - before).toBeLessThan(40);
+  network.dispose();
+});
+
+function floats(size: number): Float32Array {
+  return new Float32Array(size).fill(1);
+}
