@@ -3,13 +3,13 @@
  * `node scripts/measure-open-world.mjs --out DIR [--python VENV/bin/python] [--seeds 1,2,3,4,5] [--flows 10000]
  * [--only rejected|emerging]`: what the reject option finds, beside the same model in Python on the same rows.
  *
- * Rejected: of each generated world of 180 apps, whole categories and single apps are left out of training. Far ones are
- * of providers that serve no known app, near ones of providers that do. Boosted trees with the preset `full` learn
+ * Rejected: of each generated world of 180 apps, whole categories and single apps are left out of training. Far ones
+ * are of providers that serve no known app, near ones of providers that do. Boosted trees with the preset `full` learn
  * three weeks, the fourth gives the thresholds that 5 % of known flows lie below, the fifth is asked about. The twin
  * (`scripts/open-world/twin.py`) needs scripts/bench/requirements.txt and scikit-learn; without `--python` there is none.
  *
- * Emerging: a small model of all apps (40 rounds) watches six weeks in which two new apps grow and one provider moves its hosts: when
- * the new apps are found, and what else is.
+ * Emerging: a small model of all apps (40 rounds) watches six weeks in which two new apps grow and one provider moves
+ * its hosts: when the new apps are found, and what else is.
  *
  * What is done stands in DIR/seed-N and is not done again, so a run that was stopped goes on. Prints tables by seed,
  * and the means of the first one. On two cores a seed takes about eight minutes, with the twin twelve.
