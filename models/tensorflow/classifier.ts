@@ -52,13 +52,12 @@ export async function trainClassifier<Settings extends NetworkSettings>(
     validation: scaleFlows(validation.flows, scaling),
   };
   const shape = { ...settings, classCount: classes.length, featureCount: featureNames.length };
-  const network = new Network(
-    ...[library, layers(shape), shape.featureCount, seededRandom(seed, 'weights')],
-  );
+  const random = seededRandom(seed, 'weights');
+  const network = new Network(library, layers(shape), shape.featureCount, random);
   try {
     const what = [kind, library.version];
     const course = await trainNetwork(what, network, data, settings, request);
-    const model = new NetworkModel(network, layers(shape), {
+    const model = new NetworkModel(network, {
       ...{ format: 1, kind, classes: [...classes], featureNames, preset, seed, scaling },
       createdAt: (request.createdAt ?? new Date()).toISOString(),
       libraries: { tensorflow: library.version },
@@ -95,5 +94,5 @@ export async function loadClassifier<Settings extends NetworkSettings>(
     network.dispose();
     throw error;
   }
-  return new NetworkModel(network, layers(shape), manifest);
+  return new NetworkModel(network, manifest);
 }

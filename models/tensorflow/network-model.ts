@@ -10,7 +10,6 @@ import { requireFeatures, requireFlowSet } from '../model.js';
 import type { FlowSet, NetworkKind, TrainedModel } from '../model.js';
 import { ONNX_VERSION } from '../onnx/graph.js';
 import { pythonFiles } from '../registry/python-flavour.js';
-import type { NetworkLayers } from '../layers.js';
 import { sizeOf } from './initial-weights.js';
 import type { Network } from './network.js';
 import { ONNX_FILE, onnxBytes } from './onnx-file.js';
@@ -27,13 +26,10 @@ export class NetworkModel implements TrainedModel {
   readonly classes: readonly string[];
   readonly featureNames: readonly string[];
   readonly #network: Network;
-  readonly #layers: NetworkLayers;
   readonly #description: NetworkDescription;
 
-  /** @param layers those of the network */
-  constructor(network: Network, layers: NetworkLayers, description: NetworkDescription) {
+  constructor(network: Network, description: NetworkDescription) {
     this.#network = network;
-    this.#layers = layers;
     this.#description = description;
     this.kind = description.kind;
     this.classes = description.classes;
@@ -44,7 +40,7 @@ export class NetworkModel implements TrainedModel {
     requireFlowSet(flows);
     if (this.featureNames.length > 0) requireFeatures(flows, this.featureNames);
     const scaled = scaleFlows(flows, this.#scaling());
-    return this.#network.predict(scaled, this.classes.length);
+    return this.#network.predict(scaled);
   }
 
   /** As every model is saved; beside it lies what Python's MLflow needs to load its ONNX file. */
@@ -57,7 +53,10 @@ export class NetworkModel implements TrainedModel {
     );
     const tensors = Array.from(weights, ([name, { shape }]) => ({ name, shape: [...shape] }));
     const bytes = Buffer.concat(values.map(({ buffer }) => Buffer.from(buffer)));
-    const onnx = { name: ONNX_FILE, bytes: onnxBytes(this.#layers, weights, this.#description) };
+    const onnx = {
+      name: ONNX_FILE,
+      bytes: onnxBytes(this.#network.layers, weights, this.#description),
+    };
     const { createdAt } = this.#description;
     await writeModelFolder(
       dir,

@@ -18,7 +18,7 @@ export class Network {
   readonly graph: Graph;
   readonly session: Session;
   readonly variables: Variables;
-  readonly #layers: NetworkLayers;
+  readonly layers: NetworkLayers;
   readonly #inputs: NetworkInputs<GraphValue>;
   readonly #probabilities: GraphValue;
   #open = true;
@@ -37,7 +37,7 @@ export class Network {
   ) {
     this.graph = new Graph(library);
     this.variables = new Variables(this.graph, random);
-    this.#layers = layers;
+    this.layers = layers;
     this.#inputs = {
       ppi: this.graph.input('float32', [-1, PPI_PACKETS, PPI_CHANNELS]),
       mask: this.graph.input('float32', [-1, PPI_PACKETS, 1]),
@@ -51,7 +51,7 @@ export class Network {
   /** Raw scores [B, K] of the inputs; each call adds operations. */
   logits(training: TrainingLayers | null): GraphValue {
     const layers = new TensorflowLayers(this.graph, this.variables, training);
-    return this.#layers(layers, this.#inputs);
+    return this.layers(layers, this.#inputs);
   }
 
   /** The rows as inputs of a run; those that the network does not read are not given. */
@@ -67,7 +67,8 @@ export class Network {
   }
 
   /** Softmax probabilities [N, K], row-major. */
-  predict(flows: ScaledFlows, classCount: number): Float32Array {
+  predict(flows: ScaledFlows): Float32Array {
+    const classCount = this.graph.shapeOf(this.#probabilities).at(-1) ?? 0;
     const probabilities = new Float32Array(flows.n * classCount);
     for (let start = 0; start < flows.n; start += PREDICTION_BATCH) {
       const length = Math.min(PREDICTION_BATCH, flows.n - start);

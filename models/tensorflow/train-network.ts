@@ -43,7 +43,7 @@ export async function trainNetwork(
   settings: NetworkSettings,
   request: NetworkRequest,
 ): Promise<Omit<TrainingResult<TrainedModel, Epoch>, 'model'>> {
-  const step = new TrainingStep(network, request.classes.length, request.seed);
+  const step = new TrainingStep(network, request.seed);
   const checkpoint = checkpointOf(what, data, settings, request);
   const initial = network.weights();
   let state = await checkpoint?.read();
@@ -154,7 +154,7 @@ function validate(
   { validation }: NetworkData,
   { validation: { labels }, classes }: NetworkRequest,
 ): Omit<Epoch, 'epoch' | 'trainLoss'> {
-  const probabilities = network.predict(validation, classes.length);
+  const probabilities = network.predict(validation);
   const { accuracy, macroF1, logloss } = evaluate(probabilities, labels, classes);
   return { validationLoss: logloss, validationAccuracy: accuracy, validationMacroF1: macroF1 };
 }

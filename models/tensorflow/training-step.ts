@@ -30,7 +30,7 @@ export class TrainingStep {
   readonly #dropoutSeed: number;
 
   /** @param seed decides which units are dropped */
-  constructor(network: Network, classCount: number, seed: number) {
+  constructor(network: Network, seed: number) {
     const { graph, session, variables } = network;
     this.#network = network;
     this.#dropoutSeed = seededRandom(seed, 'dropout').below(2 ** 31);
@@ -39,6 +39,7 @@ export class TrainingStep {
     this.#seed = graph.input('int32', [2]);
     const training = { seed: this.#seed, moves: [], gradients: [] };
     const logits = network.logits(training);
+    const classCount = graph.shapeOf(logits).at(-1) ?? 0;
     const wanted = graph.value('OneHot', [
       ...[this.#labels, graph.int(classCount), graph.number(1), graph.number(0)],
     ]);

@@ -75,12 +75,12 @@ describe('Masking + LSTM + Dense', () => {
   afterAll(() => network.dispose());
 
   test('gives the probabilities of Keras for flows of 30, 1, 7, 18, 2 and 0 packets', () => {
-    const probabilities = network.predict(flows, classCount);
+    const probabilities = network.predict(flows);
     expectClose(probabilities, golden.lstm.probabilities.values, golden.tolerance.forward);
   });
 
   test('has the gradients of Keras in every weight', () => {
-    const step = new TrainingStep(network, classCount, 1);
+    const step = new TrainingStep(network, 1);
     const batch = {
       inputs: network.batch(flows, rows),
       labels: Int32Array.from(golden.lstm.labels),
@@ -103,8 +103,8 @@ describe('Masking + LSTM + Dense', () => {
 
   test('is unmoved by what stands in the padding', () => {
     const noisy = flows.ppi.map((value, i) => value + 5 * (1 - (mask[Math.floor(i / 3)] ?? 0)));
-    const clean = network.predict(flows, classCount);
-    expect(network.predict({ ...flows, ppi: noisy }, classCount)).toEqual(clean);
+    const clean = network.predict(flows);
+    expect(network.predict({ ...flows, ppi: noisy })).toEqual(clean);
   });
 });
 
