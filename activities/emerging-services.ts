@@ -16,7 +16,7 @@ export interface EmergingReport {
   readonly weeks: readonly {
     readonly week: string;
     readonly flows: number;
-    /** Of all flows of the week, 0..1; 5 % of known services are allowed. */
+    /** Of all flows of the week, 0..1; 5 % of rightly answered ones are allowed. */
     readonly rejectedShare: number;
   }[];
   readonly services: readonly EmergingService[];
@@ -40,7 +40,7 @@ export async function reportEmerging(
       throw new PipelineError({
         code: 'MODEL_REJECTS_NOTHING',
         found: `${id} always answers`,
-        expected: 'an ensemble that was fitted with thresholds',
+        expected: 'an ensemble that was fitted with a threshold',
         fix: 'train the ensemble again',
       });
     }

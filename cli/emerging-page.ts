@@ -14,7 +14,7 @@ export function emergingText(report: EmergingReport): string {
       ? 'no candidates'
       : table(SERVICE_HEAD, report.services.map(serviceRow));
   return [
-    `flows that ${report.model} rejects; known services are allowed 5 %`,
+    `flows that ${report.model} rejects; 5 % are allowed of those it would answer rightly`,
     table(WEEK_HEAD, weekRows(report)),
     found,
   ].join('\n\n');

@@ -57,7 +57,7 @@ const weights = z.object({
 const rejectRule = z.object({
   score: z.enum(CONFIDENCE_SCORES),
   threshold: z.number(),
-  perClass: z.record(z.string(), z.number()),
+  perClass: z.record(z.string(), z.number()).optional(), // of ensembles that were fitted with some
 });
 
 const booster = {

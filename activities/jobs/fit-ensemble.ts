@@ -29,7 +29,7 @@ export interface FittedEnsemble {
 }
 
 /**
- * Weights or stacking, temperature and thresholds from the validation rows of the split.
+ * Weights or stacking, temperature and threshold from the validation rows of the split.
  *
  * @throws PipelineError ENSEMBLE_MEMBERS when the members' transformers differ
  */
@@ -77,7 +77,7 @@ export async function fitEnsembleJob(
     })),
     {
       ...{ preset: preset.name, seed: preset.seed, temperature, stacking },
-      reject: fitRejectRule(together, classes),
+      reject: fitRejectRule(together, labels, classes.length),
     },
   );
   try {

@@ -34,6 +34,31 @@ export function falsePositiveRate(
   return (found?.alarms ?? NaN) / last.alarms;
 }
 
+/**
+ * The area under the open-set classification rate: of known rows the share that is accepted and answered rightly,
+ * against the share of unknown rows that is accepted, over all thresholds. At most the accuracy.
+ *
+ * @param confidence [N] rows above a threshold are accepted
+ * @param known      [N] not 0 for rows of known classes
+ * @param right      [N] not 0 for known rows whose answer is right
+ * @returns 0..1; NaN without unknown rows, or without right ones
+ * @see Dhamija, Günther and Boult, NeurIPS 2018
+ */
+export function openSetRate(
+  confidence: ArrayLike<number>,
+  known: ArrayLike<number>,
+  right: ArrayLike<number>,
+): number {
+  const rows = Array.from({ length: confidence.length }, (_, i) => i);
+  const hits = rows.filter((i) => known[i] && right[i]);
+  const asked = [...hits, ...rows.filter((i) => !known[i])];
+  const area = rocAuc(
+    asked.map((i) => confidence[i] ?? 0),
+    asked.map((_, place) => (place < hits.length ? 1 : 0)),
+  );
+  return (area * hits.length) / rows.filter((i) => known[i]).length;
+}
+
 /** Rows at or above a threshold. */
 interface RocPoint {
   readonly hits: number;

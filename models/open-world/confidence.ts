@@ -6,13 +6,14 @@
 import { logSumExp } from '../softmax.js';
 
 /** The scores; `energy` needs raw scores, which a mean of probabilities does not have. */
-export const CONFIDENCE_SCORES = ['maxProbability', 'margin'] as const;
+export const CONFIDENCE_SCORES = ['maxProbability', 'margin', 'certainty'] as const;
 
 /** Name of a score. */
 export type ConfidenceScore = (typeof CONFIDENCE_SCORES)[number];
 
 /**
- * The confidence in each answer, [0, 1]: the greatest probability, or how far it is above the second.
+ * The confidence in each answer, [0, 1]: the greatest probability, how far it is above the second, or the certainty,
+ * 1 - H / ln K with the entropy H of all probabilities.
  *
  * @param probabilities [N, K]
  * @returns [N]
@@ -24,14 +25,16 @@ export function confidenceOf(
 ): Float64Array {
   const confidence = new Float64Array(probabilities.length / classCount);
   for (let i = 0; i < confidence.length; i++) {
-    let first = 0;
-    let second = 0;
+    let [first, second, entropy] = [0, 0, 0];
     for (let k = 0; k < classCount; k++) {
       const p = probabilities[i * classCount + k] ?? 0;
       if (p > first) [first, second] = [p, first];
       else if (p > second) second = p;
+      if (score === 'certainty' && p > 0) entropy -= p * Math.log(p);
     }
-    confidence[i] = score === 'margin' ? first - second : first;
+    if (score === 'maxProbability') confidence[i] = first;
+    else if (score === 'margin') confidence[i] = first - second;
+    else confidence[i] = entropy === 0 ? 1 : Math.max(0, 1 - entropy / Math.log(classCount));
   }
   return confidence;
 }

@@ -58,7 +58,7 @@ export interface Counted {
 /** Fewer rejected flows in a week make no candidate. */
 const MIN_REJECTED = 8;
 
-/** The lower bound of a domain's rejected share must lie above this: twice what known services are allowed. */
+/** The lower bound of a domain's rejected share must lie above this: twice what rightly answered flows are allowed. */
 const MIN_REJECTED_SHARE = 0.1;
 
 /** Deviations below the share that its lower bound lies: one false alarm in a thousand names. */

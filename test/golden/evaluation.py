@@ -12,6 +12,7 @@ import scipy
 import sklearn
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax
+from scipy.stats import entropy
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score, roc_curve
 
 warnings.filterwarnings("ignore")
@@ -28,6 +29,7 @@ def scores_case():
         "softmax": softmax(logits, axis=1).ravel().tolist(),
         "maxProbability": ordered[:, -1].tolist(),
         "margin": (ordered[:, -1] - ordered[:, -2]).tolist(),
+        "certainty": (1 - entropy(softmax(logits, axis=1), axis=1) / np.log(5)).tolist(),
     }
 
 
@@ -68,6 +70,24 @@ def ranking_case(name, scores, positive):
         "positive": positive.tolist(),
         "auc": roc_auc_score(positive, scores),
         "fprAt95": false_rate[np.argmax(true_rate >= 0.95)],
+    }
+
+
+def open_set_case():
+    """The curve of Dhamija et al. (NeurIPS 2018), one point for each threshold, and its area by trapezoids."""
+    draws = np.random.default_rng(12)
+    known = draws.random(90) < 0.7
+    right = known & (draws.random(90) < 0.9)
+    confidence = np.round(draws.normal(known * 0.8 + right * 0.6, 1), 1)
+    at = np.unique(confidence)[::-1, None]
+    accepted = confidence >= at
+    right_rate = (accepted & right).sum(1) / known.sum()
+    false_rate = (accepted & ~known).sum(1) / (~known).sum()
+    return {
+        "confidence": confidence.tolist(),
+        "known": known.astype(int).tolist(),
+        "right": right.astype(int).tolist(),
+        "area": np.trapezoid(np.r_[0, right_rate], np.r_[0, false_rate]),
     }
 
 
@@ -147,6 +167,7 @@ json.dump(
             ranking_case("all scores differ", rng.normal(kinds * 1.5, 1), kinds),
             ranking_case("all scores are equal", np.ones(40), kinds[:40]),
         ],
+        "openSet": open_set_case(),
         "f1": f1_case(),
         "conformal": [conformal_case(99, 0.1), conformal_case(40, 0.05), conformal_case(999, 0.05)],
         "bootstraps": [

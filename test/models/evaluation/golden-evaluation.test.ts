@@ -7,7 +7,7 @@ import {
   scoreConfusion,
 } from '../../../models/evaluation/classification.js';
 import { conformalQuantile } from '../../../models/evaluation/conformal.js';
-import { falsePositiveRate, rocAuc } from '../../../models/evaluation/ranking.js';
+import { falsePositiveRate, openSetRate, rocAuc } from '../../../models/evaluation/ranking.js';
 import { confidenceOf, negativeEnergy } from '../../../models/open-world/confidence.js';
 import { logSumExp, softmax } from '../../../models/softmax.js';
 import { expectClose, readGolden } from '../golden.js';
@@ -24,6 +24,7 @@ interface Golden {
     readonly softmax: number[];
     readonly maxProbability: number[];
     readonly margin: number[];
+    readonly certainty: number[];
   };
   readonly temperatures: {
     readonly classes: number;
@@ -40,6 +41,12 @@ interface Golden {
     readonly auc: number;
     readonly fprAt95: number;
   }[];
+  readonly openSet: {
+    readonly confidence: number[];
+    readonly known: number[];
+    readonly right: number[];
+    readonly area: number;
+  };
   readonly f1: {
     readonly classes: number;
     readonly labels: number[];
@@ -80,6 +87,7 @@ test('softmax, its sum, energy and margin of scores up to 1000 are those of scip
   expectClose(probabilities, want.softmax, close);
   expectClose(confidenceOf('maxProbability', probabilities, K), want.maxProbability, close);
   expectClose(confidenceOf('margin', probabilities, K), want.margin, close);
+  expectClose(confidenceOf('certainty', probabilities, K), want.certainty, close);
 });
 
 test.each(golden.temperatures)('temperature $temperature is found', (want) => {
@@ -97,6 +105,11 @@ test.each(golden.temperatures)('temperature $temperature is found', (want) => {
 test.each(golden.rankings)('area and false positives at 95 % recall when $name', (want) => {
   expectClose([rocAuc(want.scores, want.positive)], [want.auc], close);
   expectClose([falsePositiveRate(want.scores, want.positive)], [want.fprAt95], close);
+});
+
+test('the open-set classification rate is the area under its curve', () => {
+  const { confidence, known, right, area } = golden.openSet;
+  expectClose([openSetRate(confidence, known, right)], [area], close);
 });
 
 test('a macro-F1 over fixed classes is the mean of all of them, absent ones at 0', () => {
