@@ -305,9 +305,8 @@ function run(
 }
 
 const TENSORFLOW = `
-import { createRequire } from 'node:module';
-const koffi = createRequire(process.cwd() + '/any.js')('koffi');
-console.log('version ' + koffi.load(process.argv[1]).func('const char *TF_Version()')());
+const { loadTensorflow } = await import(process.cwd() + '/dist/models/tensorflow/library.js');
+console.log('version ' + loadTensorflow(process.argv[1]).version);
 `;
 
 const XGBOOST = `

@@ -103,6 +103,7 @@ export function loadTensorflow(path: string): TensorflowLibrary {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'; // warnings about CPU features are no news to a user
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true'; // else a training takes the whole memory of a GPU
   const functions = bindFunctions(path, TENSORFLOW_DECLARATIONS, DESCRIPTION);
+  keepLoaded(path);
   const library = {
     version: String(functions.TF_Version()),
     functions,
@@ -119,6 +120,16 @@ export function loadTensorflow(path: string): TensorflowLibrary {
   };
   loaded.set(path, library);
   return library;
+}
+
+/** Of glibc's dlfcn.h. */
+const RTLD_LAZY = 1;
+const RTLD_NODELETE = 0x1000;
+
+/** A process that ends unloads its libraries, which TensorFlow answers with a segmentation fault. */
+function keepLoaded(path: string): void {
+  const open = koffi.load(null).func('void *dlopen(const char *file, int mode)');
+  open(path, RTLD_LAZY | RTLD_NODELETE);
 }
 
 /** @throws PipelineError TENSORFLOW_CALL when the call that had `status` failed */

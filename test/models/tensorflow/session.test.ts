@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { installation } from '../../../activities/installation.js';
 import { seededRandom } from '../../../contracts/seeded-random.js';
 import { cnnLayers } from '../../../models/tensorflow/cnn/network.js';
 import { Graph } from '../../../models/tensorflow/graph.js';
@@ -12,6 +15,15 @@ import { syntheticFlows } from '../synthetic-flows.js';
 import { tensorflowLibrary } from '../setup.js';
 
 const library = loadTensorflow(tensorflowLibrary());
+
+test('a process that has loaded the library and done nothing ends without a fault', () => {
+  const module = join(installation.root, 'dist/models/tensorflow/library.js');
+  const script = `const { loadTensorflow } = await import(process.argv[1]);
+    process.stdout.write(loadTensorflow(process.argv[2]).version);`;
+  const args = ['--input-type=module', '-e', script, '--', module, tensorflowLibrary()];
+  const { status, signal, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  expect({ status, signal, stdout }).toEqual({ status: 0, signal: null, stdout: library.version });
+});
 
 describe('what TensorFlow refuses is told in its words', () => {
   test('an operation that it does not know', () => {
