@@ -19,7 +19,7 @@ export interface NetworkInputs<Value> {
 export interface Layers<Value> {
   /** x w + b: [N, I] -> [N, U]. Weights `kernel` [I, U] and, unless it is left out, `bias` [U]. */
   dense(name: string, x: Value, units: number, bias?: boolean): Value;
-  /** Stride 1, padded so that T stays: [N, T, I] -> [N, T, C]. Weights `kernel` [width, I, C] and `bias` [C]. */
+  /** Stride 1: [N, T, I] -> [N, T, C], or [N, T - width + 1, C] without padding. Weights `kernel` [width, I, C] and `bias` [C]. */
   convolution(name: string, x: Value, size: ConvolutionSize, bias?: boolean): Value;
   /**
    * Normalises each channel: in training by mean and variance of the batch, which move the moving ones;
@@ -47,6 +47,8 @@ export interface Layers<Value> {
 export interface ConvolutionSize {
   readonly channels: number;
   readonly width: number;
+  /** `same` keeps T, `valid` pads nothing. @default 'same' */
+  readonly padding?: 'same' | 'valid';
 }
 
 /** Raw scores [N, K] of the inputs. */

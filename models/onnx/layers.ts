@@ -29,7 +29,12 @@ export class OnnxLayers implements Layers<OnnxValue> {
     return this.#graph.node('Add', [product, this.#constant(`${name}/bias`)]);
   }
 
-  convolution(name: string, x: OnnxValue, { width }: ConvolutionSize, bias = true): OnnxValue {
+  convolution(
+    name: string,
+    x: OnnxValue,
+    { width, padding = 'same' }: ConvolutionSize,
+    bias = true,
+  ): OnnxValue {
     const { shape, values } = this.#weightsOf(`${name}/kernel`);
     const [, inputs = 0, outputs = 0] = shape;
     const turned = new Float32Array(values.length); // [width, I, O] -> [O, I, width]
@@ -42,7 +47,7 @@ export class OnnxLayers implements Layers<OnnxValue> {
     }
     const kernel = this.#graph.floats([outputs, inputs, width], turned);
     const added = bias ? [this.#constant(`${name}/bias`)] : [];
-    const around = (width - 1) / 2;
+    const around = padding === 'same' ? (width - 1) / 2 : 0;
     return this.#graph.node('Conv', [x, kernel, ...added], { pads: { ints: [around, around] } });
   }
 

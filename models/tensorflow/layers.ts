@@ -41,7 +41,7 @@ export class TensorflowLayers implements Layers<GraphValue> {
   convolution(
     name: string,
     x: GraphValue,
-    { channels, width }: ConvolutionSize,
+    { channels, width, padding = 'same' }: ConvolutionSize,
     bias = true,
   ): GraphValue {
     const graph = this.#graph;
@@ -50,7 +50,7 @@ export class TensorflowLayers implements Layers<GraphValue> {
     const image = graph.value('ExpandDims', [x, graph.int(1)]); // one pixel high
     const filter = graph.value('ExpandDims', [kernel.value, graph.int(0)]);
     const sums = graph.value('Conv2D', [image, filter], {
-      ...{ strides: { ints: [1, 1, 1, 1] }, padding: { text: 'SAME' } },
+      ...{ strides: { ints: [1, 1, 1, 1] }, padding: { text: padding.toUpperCase() } },
     });
     const flat = graph.value('Squeeze', [sums], { squeeze_dims: { ints: [1] } });
     return bias ? this.#withBias(name, flat, channels) : flat;

@@ -33,7 +33,14 @@ interface Golden {
     readonly gradients: Record<string, GoldenTensor>;
   };
   readonly conv1d: Record<
-    'kernel' | 'bias' | 'same' | 'maxPool' | 'maxPoolAll' | 'averagePool' | 'averagePoolAll',
+    | 'kernel'
+    | 'bias'
+    | 'same'
+    | 'valid'
+    | 'maxPool'
+    | 'maxPoolAll'
+    | 'averagePool'
+    | 'averagePoolAll',
     GoldenTensor
   > & { readonly present: number[] };
   readonly adam: {
@@ -116,14 +123,15 @@ describe('convolution and pooling', () => {
   /** What the layers make of the packets: one number for each. */
   function outputsOf(
     make: <V>(layers: Layers<V>, x: V, mask: V) => V,
-    ppi = tensor(golden.lstm.ppi),
     present = mask,
+    padding: 'same' | 'valid' = 'same',
   ): Float32Array {
     const graph = new Graph(library);
     const variables = new Variables(graph, seededRandom(1));
     const layers = new TensorflowLayers(graph, variables, null);
     const given = graph.constant({ shape: [N, 30, 1], values: present });
-    const convolved = layers.convolution('conv', graph.constant(ppi), { channels, width });
+    const packets = graph.constant(tensor(golden.lstm.ppi));
+    const convolved = layers.convolution('conv', packets, { channels, width, padding });
     const made = make(layers, convolved, given);
     const session = new Session(library, graph);
     variables.write(session, [values(kernel), values(bias)]);
@@ -134,12 +142,9 @@ describe('convolution and pooling', () => {
   }
   const everywhere = mask.map(() => 1);
 
-  test('a convolution is that of Keras', () => {
-    expectClose(
-      outputsOf((_, x) => x),
-      golden.conv1d.same.values,
-      forward,
-    );
+  test.each(['same', 'valid'] as const)('with %s padding it is that of Keras', (padding) => {
+    const convolved = outputsOf((_, x) => x, mask, padding);
+    expectClose(convolved, golden.conv1d[padding].values, forward);
   });
 
   test('max pooling is that of Keras, over all packets and over those present', () => {
@@ -159,7 +164,7 @@ describe('convolution and pooling', () => {
     const kept = present.flatMap((row) => [...rowOf(row)]);
     expectClose(kept, golden.conv1d.averagePool.values, forward);
     expect([...rowOf(lengths.indexOf(0))].every((value) => value === 0)).toBe(true);
-    const overAll = outputsOf(average, tensor(golden.lstm.ppi), everywhere);
+    const overAll = outputsOf(average, everywhere);
     expectClose(overAll, golden.conv1d.averagePoolAll.values, forward);
   });
 });
