@@ -5,7 +5,11 @@ import type { FlowMapping } from '../../contracts/schemas/mapping.js';
 import type { Target } from '../../contracts/schemas/values.js';
 import { FeatureDb, quote, quoteName, type Session } from '../../feature-store/duckdb.js';
 import { readFiles } from '../../feature-store/delta/scan.js';
-import { parseFlows, type ParsedSource } from '../../feature-store/ingest/parse-flows.js';
+import {
+  connectionsFor,
+  parseFlows,
+  type ParsedSource,
+} from '../../feature-store/ingest/parse-flows.js';
 import { requireFewRejected } from '../../feature-store/ingest/rejected-limit.js';
 import { writeOutput } from '../../feature-store/output-file.js';
 import { readParsedFlows, type FlowSet } from '../../feature-store/read-flows.js';
@@ -126,7 +130,7 @@ async function parse(
     return await parseFlows({
       ...{ source, db, labels: 'optional', stagingDir: join(scratchDir, 'parsed') },
       ...(mapping && { mapping }),
-      connections: threads === 1 ? 1 : threads + 1,
+      connections: connectionsFor(threads),
       onProgress: (rows) => progress(`${rows} rows parsed`),
     });
   } finally {

@@ -8,7 +8,7 @@ import { errorOf, PipelineError, type Fault } from '../../contracts/errors.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import type { TabularFeature } from '../../domain/traffic/features.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
-import { parseFlows } from '../../feature-store/ingest/parse-flows.js';
+import { connectionsFor, parseFlows } from '../../feature-store/ingest/parse-flows.js';
 import { readParsedFlows, storedColumns, type AppFlows } from '../../feature-store/read-flows.js';
 import { DatazooFile, type DatazooDay } from '../../feature-store/sources/datazoo-hdf5.js';
 import { detectCompression } from '../../feature-store/sources/decompress.js';
@@ -189,7 +189,7 @@ async function rawDays(
           source,
           db: parseDb,
           stagingDir,
-          connections: threads + 1,
+          connections: connectionsFor(threads),
         });
         const request = {
           ...{ db, parsed, scratchDir: join(scratchDir, 'features') },

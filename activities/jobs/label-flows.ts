@@ -2,7 +2,7 @@
 import type { Target } from '../../contracts/schemas/values.js';
 import type { FlowSet } from '../../feature-store/read-flows.js';
 import { UNLABELLED } from '../../feature-store/sources/flow-columns.js';
-import { selectFlows as selectArrays, type LabelledFlows } from '../../models/model.js';
+import { selectFlows, type FlowSet as FlowArrays, type LabelledFlows } from '../../models/model.js';
 import { vpnClass } from '../../models/vpn/detector.js';
 
 /** Flows with the classes that a model knows; the others are counted. */
@@ -12,10 +12,22 @@ export interface KnownFlows extends LabelledFlows {
   readonly rowsUnseenClass: number;
 }
 
-/** Labels as indices into `classes`; rows of other classes are left out, and where there are none nothing is copied. */
+/** The labels of a target as indices into `classes`, see `withClasses`. */
 export function withLabels(set: FlowSet, target: Target, classes: readonly string[]): KnownFlows {
+  return withClasses(set, namesOf(set, target), classes);
+}
+
+/**
+ * Names as indices into `classes`; rows of other classes are left out, and where there are none nothing is copied.
+ *
+ * @param names [N]
+ */
+export function withClasses(
+  set: FlowArrays,
+  names: readonly string[],
+  classes: readonly string[],
+): KnownFlows {
   const index = new Map(classes.map((name, k) => [name, k]));
-  const names = namesOf(set, target);
   const rows: number[] = [];
   const labels: number[] = [];
   names.forEach((name, i) => {
@@ -25,7 +37,7 @@ export function withLabels(set: FlowSet, target: Target, classes: readonly strin
     labels.push(label);
   });
   return {
-    flows: rows.length === set.n ? set : selectArrays(set, rows),
+    flows: rows.length === set.n ? set : selectFlows(set, rows),
     labels: Int32Array.from(labels),
     rows,
     rowsUnseenClass: set.n - rows.length,

@@ -1,6 +1,7 @@
 /** Job A in a child: one raw file becomes staged rows of `flows` and `flows_rejected`. */
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import {
+  connectionsFor,
   parseFlows,
   type ParsedSource,
   type ParseRequest,
@@ -23,7 +24,7 @@ export async function parseFlowsJob(
       ...(mapping && { mapping }),
       stagingDir,
       db,
-      connections: threads === 1 ? 1 : threads + 1,
+      connections: connectionsFor(threads),
       onProgress: (rows, bytes) =>
         progress(`${rows} rows, ${bytes} of ${source.bytes} bytes of ${source.path}`),
     });

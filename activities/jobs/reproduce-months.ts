@@ -18,10 +18,11 @@ import {
 } from '../../models/evaluation/classification.js';
 import { findLightgbmLibrary } from '../../models/lightgbm/bindings.js';
 import { trainLightgbm } from '../../models/lightgbm/train.js';
-import { PPI_WIDTH, selectFlows, type FlowSet, type LabelledFlows } from '../../models/model.js';
+import { PPI_WIDTH, selectFlows, type FlowSet } from '../../models/model.js';
 import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
 import { trainXgboost } from '../../models/xgboost/train.js';
 import { shareOut, type ExperimentDay } from './experiment-days.js';
+import { withClasses, type KnownFlows } from './label-flows.js';
 import {
   reproducedFeatures,
   reproducedSettings,
@@ -109,7 +110,7 @@ export async function reproduceMonths(
     for (const one of test) {
       const tally = model.tally();
       await reader.read(one, (flows) => {
-        tally.add(withClasses(flows, classes));
+        tally.add(withClasses(flows, flows.app, classes));
       });
       scores.push(tally.score({ month: one, part: 'all' }));
     }
@@ -125,13 +126,8 @@ export async function reproduceMonths(
   };
 }
 
-/** Some flows of a day, as classes; those of other services are counted. */
-interface Part extends LabelledFlows {
-  readonly others: number;
-}
-
 /** A part of the training month. */
-interface TrainingPart extends Part {
+interface TrainingPart extends KnownFlows {
   readonly day: string;
   /** Among the random fifth that validates. */
   readonly isHeld: boolean;
@@ -207,9 +203,11 @@ class TrainingMonth {
       .filter(([app, { flows }]) => flows >= minFlows && !app.endsWith('-background'))
       .map(([app]) => app)
       .sort();
-    const parts = this.#parts
-      .splice(0)
-      .map(({ flows, day, isHeld }) => ({ ...withClasses(flows, classes), day, isHeld }));
+    const parts = this.#parts.splice(0).map(({ flows, day, isHeld }) => ({
+      ...withClasses(flows, flows.app, classes),
+      day,
+      isHeld,
+    }));
     return { classes, parts };
   }
 
@@ -223,23 +221,6 @@ class TrainingMonth {
 }
 
 const FIFTH = 5;
-
-function withClasses(flows: AppFlows, classes: readonly string[]): Part {
-  const index = new Map(classes.map((name, k) => [name, k]));
-  const rows: number[] = [];
-  const labels: number[] = [];
-  flows.app.forEach((app, row) => {
-    const label = index.get(app);
-    if (label === undefined) return;
-    rows.push(row);
-    labels.push(label);
-  });
-  return {
-    flows: rows.length === flows.n ? flows : selectFlows(flows, rows),
-    labels: Int32Array.from(labels),
-    others: flows.n - rows.length,
-  };
-}
 
 /** How a model of the days before does on the last seven; undefined when there is no day before. */
 async function scoreLastDays(
@@ -263,7 +244,7 @@ async function scoreLastDays(
 
 const DAY_MS = 86_400_000;
 
-function rowsOf(parts: readonly Part[]): number {
+function rowsOf(parts: readonly KnownFlows[]): number {
   return parts.reduce((rows, { flows }) => rows + flows.n, 0);
 }
 
@@ -302,7 +283,7 @@ async function fit(
 }
 
 /** Parts as one stream, in their order. */
-function together(parts: readonly Part[]): { flows: FlowStream; labels: Int32Array } {
+function together(parts: readonly KnownFlows[]): { flows: FlowStream; labels: Int32Array } {
   const n = rowsOf(parts);
   const labels = new Int32Array(n);
   let start = 0;
@@ -348,7 +329,7 @@ class FittedModel {
     return new Tally(this.#model, seen);
   }
 
-  scoreParts(parts: readonly Part[], what: Scored): ReproducedScore {
+  scoreParts(parts: readonly KnownFlows[], what: Scored): ReproducedScore {
     const tally = this.tally();
     for (const part of parts) tally.add(part);
     return tally.score(what);
@@ -378,14 +359,14 @@ class Tally {
     this.#unseen = new Uint32Array(K * K);
   }
 
-  add({ flows, labels, others }: Part): void {
+  add({ flows, labels, rowsUnseenClass }: KnownFlows): void {
     const K = this.#model.classes.length;
     const predicted = predictedClasses(this.#model.predict(flows), K);
     const seen = this.#seen(flows);
     const unseen = (_: number, row: number): boolean => seen[row] === false;
     addTo(this.#all, confusionMatrix(labels, predicted, K));
     addTo(this.#unseen, confusionMatrix(labels.filter(unseen), predicted.filter(unseen), K));
-    this.#others += others;
+    this.#others += rowsUnseenClass;
   }
 
   score(what: Scored): ReproducedScore {

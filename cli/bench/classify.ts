@@ -6,7 +6,11 @@ import { classifyFile } from '../../activities/jobs/classify-file.js';
 import { namesOf } from '../../activities/jobs/label-flows.js';
 import type { LocalModel } from '../../activities/jobs/open-model.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
-import { parseFlows, type ParsedSource } from '../../feature-store/ingest/parse-flows.js';
+import {
+  connectionsFor,
+  parseFlows,
+  type ParsedSource,
+} from '../../feature-store/ingest/parse-flows.js';
 import { readParsedFlows, type FlowSet } from '../../feature-store/read-flows.js';
 import { fileHash } from '../../feature-store/sources/checksum.js';
 import type { SourceFile } from '../../feature-store/sources/list-sources.js';
@@ -64,7 +68,7 @@ async function prepare(source: SourceFile, folder: string, threads: number) {
   const db = await FeatureDb.open({ threads: 1, tempDirectory: join(folder, 'spill') });
   const reader = await FeatureDb.open({ threads, tempDirectory: join(folder, 'spill') });
   const stagingDir = join(folder, 'parsed');
-  const connections = threads === 1 ? 1 : threads + 1;
+  const connections = connectionsFor(threads);
   try {
     const parse = () => parseFlows({ source, stagingDir, db, connections });
     const [parsed, parseSeconds] = await timed(parse);

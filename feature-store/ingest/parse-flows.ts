@@ -58,6 +58,11 @@ export interface ParseRequest {
   readonly onProgress?: (rowsRead: number, bytesRead: number) => void;
 }
 
+/** Connections for so many threads: one more keeps them busy while another waits for its file. */
+export function connectionsFor(threads: number): number {
+  return threads === 1 ? 1 : threads + 1;
+}
+
 /** One parsed file, not yet part of any table. */
 export interface ParsedSource {
   readonly sourceSha: string;
