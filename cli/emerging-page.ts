@@ -25,7 +25,7 @@ export function emergingHtml(report: EmergingReport): string {
   const { model, services } = report;
   return htmlPage(`Candidates for new services: ${model}`, [
     trustedHtml(
-      '<p>Domains that the training weeks did not have and whose flows the model mostly rejects. Names are used here alone; no model sees them.</p>',
+      '<p>Domains that the training weeks did not have, and whose flows the model rejects clearly more than those of known services or a network serves that the training weeks did not have either. Names and networks are used here alone; no model sees them.</p>',
     ),
     htmlTable(SERVICE_HEAD, services.map(serviceRow)),
     trustedHtml('<h2>Rejected flows by week</h2>'),
@@ -54,15 +54,17 @@ function weekRows({ weeks }: EmergingReport): string[][] {
 }
 
 const SERVICE_HEAD = [
-  ...['candidate', 'since', 'flows', 'share', 'growth'],
-  ...['domains', 'networks', 'taken for'],
+  ...['candidate', 'since', 'flows', 'rejected', 'share', 'growth'],
+  ...['domains', 'networks', 'served by', 'taken for'],
 ];
 
-function serviceRow({ name, weeks, growth, domains, asns, takenFor }: EmergingService): string[] {
-  const last = weeks.at(-1);
+function serviceRow(service: EmergingService): string[] {
+  const { name, weeks, growth, domains, asns, newNetwork, takenFor } = service;
+  const { flows, rejected, share } = weeks.at(-1) ?? { flows: 0, rejected: 0, share: 0 };
   return [
-    ...[name, weeks[0]?.week ?? '', String(last?.flows ?? 0), percent(last?.share ?? 0)],
-    ...[`x${growth.toFixed(1)}`, first(domains), first(asns), first(takenFor)],
+    ...[name, weeks[0]?.week ?? '', String(flows), String(rejected), percent(share)],
+    ...[`x${growth.toFixed(1)}`, first(domains), first(asns)],
+    ...[newNetwork ? 'a new network' : 'known networks', first(takenFor)],
   ];
 }
 

@@ -29,32 +29,46 @@ function selectNames(columns: string, weeks: readonly string[], condition: strin
     WHERE (${inWeeks.join(' OR ')}) AND ${condition}`;
 }
 
-/** Names that weeks have. */
+/** What a model's training weeks have. */
+export interface TrainedNames {
+  /** As `NAME` has them. */
+  readonly names: readonly string[];
+  /** Numbers of autonomous systems. */
+  readonly asns: readonly number[];
+}
+
+/** Names and networks that weeks have. */
 export async function trainedNames(
   { db, tablesRoot }: Pick<FlowSource, 'db' | 'tablesRoot'>,
   weeks: readonly string[],
-): Promise<string[]> {
-  const sql = `SELECT DISTINCT name FROM (${selectNames('dst_asn', weeks, 'true')})`;
-  return (await queryTables({ db, tablesRoot, sql })).rows.map(({ name }) => String(name));
+): Promise<TrainedNames> {
+  const sql = `SELECT DISTINCT name, dst_asn::DOUBLE AS asn FROM (${selectNames('dst_asn', weeks, 'true')})`;
+  const { rows } = await queryTables({ db, tablesRoot, sql });
+  return {
+    names: [...new Set(rows.map(({ name }) => String(name)))],
+    asns: [...new Set(rows.map(({ asn }) => Number(asn)))],
+  };
 }
 
 /** The answers of a model to a week, counted for names that it was not trained with. */
 export async function newNames(
   source: FlowSource,
-  { model, known }: { readonly model: TrainedModel; readonly known: readonly string[] },
+  { model, known }: { readonly model: TrainedModel; readonly known: TrainedNames },
   week: string,
 ): Promise<WeekNames> {
   const { db, tablesRoot } = source;
   const set = await readFlowSet(source, wholeWeeks([week]));
   const { predicted, rejected = new Uint8Array(set.n) } = answerFlows(model, set);
 
-  const isNew = known.length === 0 ? 'true' : `${NAME} NOT IN (${known.map(quote).join(', ')})`;
+  const isNew =
+    known.names.length === 0 ? 'true' : `${NAME} NOT IN (${known.names.map(quote).join(', ')})`;
   const columns = 'source_sha, source_row::DOUBLE AS source_row, dst_asn::DOUBLE AS asn';
   const sql = selectNames(columns, [week], isNew);
   const { rows } = await queryTables({ db, tablesRoot, sql });
   const places = new Map(
     set.sourceSha.map((sha, i) => [`${sha} ${set.sourceRow[i] ?? 0}`, i] as const),
   );
+  const knownAsns = new Set(known.asns);
   const counts = new Map<string, NameCount>();
   for (const { source_sha: sha, source_row: row, name, asn } of rows) {
     const place = places.get(`${String(sha)} ${Number(row)}`);
@@ -64,6 +78,7 @@ export async function newNames(
     const { flows, rejected: refused } = counts.get(key) ?? { flows: 0, rejected: 0 };
     counts.set(key, {
       ...{ domain: String(name), asn: Number(asn), predicted: answer },
+      newNetwork: !knownAsns.has(Number(asn)),
       ...{ flows: flows + 1, rejected: refused + (rejected[place] ?? 0) },
     });
   }

@@ -2,8 +2,10 @@
  * Candidates for new services among the flows of a week that a model does not know, followed from week to week.
  *
  * A registrable domain that the training weeks did not have is a candidate when the model rejects clearly more of
- * its flows than of known services: new names of a known service are not rejected, and known services that drifted
- * have known names. Names are used to find and name candidates only; no model sees them.
+ * its flows than of known services, or when a network that the training weeks did not have serves it: new names of a
+ * known service are not rejected and stay on its networks, and known services that drifted have known names. The
+ * second rule finds new services that behave like a known one, of which the model is sure. Names and networks are
+ * used to find and name candidates only; no model sees them.
  */
 
 /** Flows of one week under domains that training had not. */
@@ -20,6 +22,8 @@ export interface NameCount {
   readonly domain: string;
   /** Number of the autonomous system of the server. */
   readonly asn: number;
+  /** Training had not this network. */
+  readonly newNetwork: boolean;
   readonly predicted: string;
   readonly flows: number;
   readonly rejected: number;
@@ -41,6 +45,8 @@ export interface EmergingService {
   /** By flows, most first, over all weeks. */
   readonly domains: readonly Counted[];
   readonly asns: readonly Counted[];
+  /** Training had not the network that serves it. */
+  readonly newNetwork: boolean;
   /** What the model takes it for where it does not reject. */
   readonly takenFor: readonly Counted[];
   /** From the first week in which it was a candidate; weeks without its flows are there with 0. */
@@ -55,8 +61,8 @@ export interface Counted {
   readonly flows: number;
 }
 
-/** Fewer rejected flows in a week make no candidate. */
-const MIN_REJECTED = 8;
+/** Fewer flows in a week that are rejected, or that a new network serves, make no candidate. */
+const MIN_FLOWS = 8;
 
 /** The lower bound of a domain's rejected share must lie above this: twice what rightly answered flows are allowed. */
 const MIN_REJECTED_SHARE = 0.1;
@@ -92,25 +98,36 @@ interface Group {
   readonly domains: ReadonlySet<string>;
   /** The network that serves it; null when none has most of its flows. */
   readonly asn: number | null;
+  readonly newNetwork: boolean;
   readonly since: string;
 }
 
 function candidateDomains({ counts }: NewNames): string[] {
   return [...groupBy(counts, ({ domain }) => domain)]
-    .filter(([, own]) => {
-      const rejected = sumOf(own, 'rejected');
-      return (
-        rejected >= MIN_REJECTED && lowerBound(rejected, sumOf(own, 'flows')) > MIN_REJECTED_SHARE
-      );
-    })
+    .filter(([, own]) => isRejected(own) || servingNetwork(own)?.isNew === true)
     .map(([domain]) => domain);
 }
 
+function isRejected(counts: readonly NameCount[]): boolean {
+  const rejected = sumOf(counts, 'rejected');
+  return rejected >= MIN_FLOWS && lowerBound(rejected, sumOf(counts, 'flows')) > MIN_REJECTED_SHARE;
+}
+
+/** Null when no network has most of the flows. */
+function servingNetwork(counts: readonly NameCount[]): { asn: number; isNew: boolean } | null {
+  const [first] = countBy(counts, ({ asn }) => String(asn));
+  if (first === undefined || first.flows < SERVING_SHARE * sumOf(counts, 'flows')) return null;
+  const asn = Number(first.value);
+  const isNew = counts.some((count) => count.asn === asn && count.newNetwork);
+  return { asn, isNew: isNew && first.flows >= MIN_FLOWS };
+}
+
 function groupOf(domain: string, { week, counts }: NewNames): Group {
-  const own = counts.filter((count) => count.domain === domain);
-  const [first] = countBy(own, ({ asn }) => String(asn));
-  const serves = first !== undefined && first.flows >= SERVING_SHARE * sumOf(own, 'flows');
-  return { domains: new Set([domain]), asn: serves ? Number(first.value) : null, since: week };
+  const network = servingNetwork(counts.filter((count) => count.domain === domain));
+  return {
+    ...{ domains: new Set([domain]), since: week },
+    ...{ asn: network?.asn ?? null, newNetwork: network?.isNew ?? false },
+  };
 }
 
 function joinByNetwork(groups: readonly Group[]): Group[] {
@@ -118,6 +135,7 @@ function joinByNetwork(groups: readonly Group[]): Group[] {
   const served = groups.filter(({ asn }) => asn !== null);
   const joined = [...groupBy(served, ({ asn }) => asn)].map(([asn, parts]) => ({
     ...{ asn, domains: new Set(parts.flatMap(({ domains }) => [...domains])) },
+    newNetwork: parts.some(({ newNetwork }) => newNetwork),
     since: parts.map(({ since }) => since).reduce((a, b) => (a < b ? a : b)),
   }));
   return [...joined, ...alone];
@@ -140,6 +158,7 @@ function describe(group: Group, weeks: readonly NewNames[]): EmergingService {
     name: domains[0]?.value ?? '',
     domains,
     asns: countBy(all, ({ asn }) => String(asn)),
+    newNetwork: group.newNetwork,
     takenFor: countBy(accepted, ({ predicted }) => predicted),
     weeks: course,
     growth: (course.at(-1)?.flows ?? 0) / Math.max(1, course[0]?.flows ?? 0),

@@ -35,18 +35,29 @@ test('flows of new names are counted by network and answer, those of known names
     flow('06-13', { TLS_SNI: 'b.new.org', BYTES: 60_000, DST_ASN: 7 }),
     flow('06-13', { TLS_SNI: 'b.new.org', BYTES: 10, DST_ASN: 7 }),
     flow('06-13', { TLS_SNI: '', DST_ASN: 8 }),
+    flow('06-13', { TLS_SNI: 'moved.org' }),
   ];
   await ingest(home, await home.file('weeks.csv', flowCsv(flows)));
   await deriveFeatures(home);
   const known = await trainedNames(home, ['2022-W23']);
-  expect(known).toEqual(['known.org']);
+  expect(known).toEqual({ names: ['known.org'], asns: [1] });
   const { names, rejected } = await newNames(home, { model, known }, '2022-W24');
   expect(rejected).toBe(3);
-  expect(names).toMatchObject({ week: '2022-W24', weekFlows: 5 });
+  expect(names).toMatchObject({ week: '2022-W24', weekFlows: 6 });
   expect(new Set(names.counts)).toEqual(
     new Set([
-      { domain: 'new.org', asn: 7, predicted: 'video', flows: 3, rejected: 2 },
-      { domain: 'no name, AS8', asn: 8, predicted: 'video', flows: 1, rejected: 0 },
+      {
+        ...{ domain: 'new.org', asn: 7, newNetwork: true },
+        ...{ predicted: 'video', flows: 3, rejected: 2 },
+      },
+      {
+        ...{ domain: 'no name, AS8', asn: 8, newNetwork: true },
+        ...{ predicted: 'video', flows: 1, rejected: 0 },
+      },
+      {
+        ...{ domain: 'moved.org', asn: 1, newNetwork: false },
+        ...{ predicted: 'video', flows: 1, rejected: 0 },
+      },
     ]),
   );
 });

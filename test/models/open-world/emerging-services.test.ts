@@ -9,7 +9,8 @@ const aWeek = (week: string, counts: readonly Partial<NameCount>[]): NewNames =>
   week,
   weekFlows: 10_000,
   counts: counts.map((count) => ({
-    ...{ domain: 'new.example', asn: 64_500, predicted: 'video', flows: 100, rejected: 60 },
+    ...{ domain: 'new.example', asn: 64_500, newNetwork: false },
+    ...{ predicted: 'video', flows: 100, rejected: 60 },
     ...count,
   })),
 });
@@ -29,6 +30,7 @@ test('a new domain that is mostly rejected is followed with share and growth', (
       name: 'new.example',
       domains: [{ value: 'new.example', flows: 170 }],
       asns: [{ value: '64500', flows: 170 }],
+      newNetwork: false,
       takenFor: [
         { value: 'video', flows: 48 },
         { value: 'mail', flows: 30 },
@@ -50,6 +52,27 @@ test.each([
   { why: 'the share may be chance', flows: 60, rejected: 9 },
 ])('a new domain is no candidate when $why', ({ flows, rejected }) => {
   expect(findEmergingServices([aWeek('2022-W20', [{ flows, rejected }])])).toEqual([]);
+});
+
+test('a new domain that nothing rejects is a candidate when a new network serves it', () => {
+  const served = [
+    { flows: 30, rejected: 0, newNetwork: true },
+    { flows: 20, rejected: 0, asn: 1 },
+  ];
+  expect(findEmergingServices([aWeek('2022-W20', served)])).toMatchObject([
+    { name: 'new.example', newNetwork: true, takenFor: [{ value: 'video', flows: 50 }] },
+  ]);
+});
+
+test.each([
+  { why: 'a known network serves it', flows: 49, known: 51 },
+  { why: 'it has too few flows', flows: 7, known: 0 },
+])('a new network makes no candidate when $why', ({ flows, known }) => {
+  const counts = [
+    { flows, rejected: 0, newNetwork: true },
+    { flows: known, rejected: 0, asn: 1 },
+  ];
+  expect(findEmergingServices([aWeek('2022-W20', counts)])).toEqual([]);
 });
 
 test('domains of one network are one service, those of shared networks stay apart', () => {
