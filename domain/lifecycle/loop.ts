@@ -1,0 +1,752 @@
+/**
+ * When a served model is retrained, when its challenger takes over, and when it is taken back: a fold over events.
+ *
+ * One state belongs to one served model. The fold decides only; the caller carries the commands out and reports back
+ * with further events. State is plain JSON of bounded size. Cool-down, budget, shadow and watch count in the time of
+ * the flows, so that weeks which are caught up with in an hour are judged as if they had passed.
+ *
+ *     idle ─alarm─▶ retraining ─gate─▶ awaiting approval ─▶ shadow ─▶ promoting ─▶ idle, watched ─worse─▶ rolling back ─▶ idle
+ *                       └─ lost, failed, expired, refused, worse in shadow ─▶ idle, cooling down
+ */
+import type { JsonObject } from '../../contracts/json.js';
+import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
+import { SILENT, stepAlarm, type Alarm, type Reading } from './alarm.js';
+import { judgeGate, type GateEvidence } from './gate.js';
+
+/** How a version did on a window. */
+export interface VersionScore {
+  readonly version: string;
+  /** [0, 1] */
+  readonly weightedF1: number;
+}
+
+/** A window of flows, judged against what the serving version was trained on. */
+export interface WindowJudged {
+  readonly kind: 'window_judged';
+  /** Of the report's content: the same report twice counts once. */
+  readonly reportHash: string;
+  /** ISO week, or day. */
+  readonly partition: string;
+  readonly length: 'day' | 'week';
+  /** Of the flows, epoch ms; the end is excluded. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly rows: number;
+  /** Classes with enough rows to be judged by themselves. */
+  readonly judgedClasses: number;
+  /** The version that served, and was judged. */
+  readonly version: string;
+  readonly readings: readonly Reading[];
+  /** What may lie behind the readings, for people. */
+  readonly causes: readonly string[];
+  /** Of the versions that were asked, where labels were there. */
+  readonly scores: readonly VersionScore[];
+  readonly at: number;
+}
+
+/** A challenger was trained and compared with the champion on rows that neither has seen. */
+interface RetrainFinished {
+  readonly kind: 'retrain_finished';
+  readonly challenger: string;
+  readonly gate: GateEvidence;
+  readonly at: number;
+}
+
+/** What can happen to a served model; `at` is epoch ms by the clock. */
+export type LoopEvent =
+  | WindowJudged
+  | RetrainFinished
+  | { readonly kind: 'retrain_failed'; readonly reason: string; readonly at: number }
+  | {
+      readonly kind: 'approved';
+      readonly version: string;
+      readonly by: string;
+      readonly at: number;
+    }
+  | { readonly kind: 'refused'; readonly version: string; readonly by: string; readonly at: number }
+  | { readonly kind: 'approval_expired'; readonly version: string; readonly at: number }
+  | { readonly kind: 'promoted'; readonly version: string; readonly at: number }
+  | {
+      readonly kind: 'promote_failed';
+      readonly version: string;
+      readonly reason: string;
+      readonly at: number;
+    }
+  | { readonly kind: 'rolled_back'; readonly version: string; readonly at: number }
+  | {
+      readonly kind: 'rollback_failed';
+      readonly version: string;
+      readonly reason: string;
+      readonly at: number;
+    }
+  | { readonly kind: 'retrain_forced'; readonly by: string; readonly at: number }
+  | {
+      readonly kind: 'promote_asked';
+      readonly version: string;
+      readonly by: string;
+      readonly at: number;
+    }
+  | { readonly kind: 'rollback_asked'; readonly by: string; readonly at: number }
+  | { readonly kind: 'paused'; readonly by: string; readonly at: number }
+  | { readonly kind: 'resumed'; readonly by: string; readonly at: number };
+
+/** What the caller is to do. */
+export type LoopCommand =
+  | {
+      readonly kind: 'start_retrain';
+      readonly partition: string;
+      readonly attempt: number;
+      /** Flows before this train nothing, epoch ms; null when no schema break is known. */
+      readonly notBeforeMs: number | null;
+      /** The newest flows alone train and gate, in time order. */
+      readonly afterSchemaBreak: boolean;
+      readonly reason: string;
+    }
+  | { readonly kind: 'ask_approval'; readonly version: string; readonly expiresAt: number }
+  | { readonly kind: 'promote'; readonly version: string; readonly replaces: string }
+  | { readonly kind: 'roll_back'; readonly version: string; readonly replaces: string }
+  | { readonly kind: 'record_decision'; readonly decision: Decision };
+
+/** One line of the decision log. */
+export interface Decision {
+  readonly kind: DecisionKind;
+  readonly partition: string;
+  readonly reason: string;
+  readonly evidence: JsonObject;
+  readonly at: number;
+}
+
+/** What was decided. */
+export type DecisionKind =
+  | 'noted' // a report that changes nothing
+  | 'notice' // people should know; nothing is retrained
+  | 'held' // an alarm that may not start a retraining yet
+  | 'retrain'
+  | 'retried'
+  | 'failed'
+  | 'keep'
+  | 'approval' // a person is asked
+  | 'shadow'
+  | 'promote'
+  | 'promoted'
+  | 'roll_back'
+  | 'rolled_back'
+  | 'settled' // the watch after a promotion ended well
+  | 'paused'
+  | 'resumed'
+  | 'refused'; // what a person asked for cannot be done now
+
+/** Why a retraining was started. */
+interface Trigger {
+  readonly reportHash: string;
+  readonly partition: string;
+  /** Of the newest flows behind it, epoch ms. */
+  readonly endMs: number;
+  readonly afterSchemaBreak: boolean;
+  readonly reason: string;
+}
+
+/** What is under way. */
+export type Phase =
+  | { readonly name: 'idle' }
+  | { readonly name: 'retraining'; readonly trigger: Trigger; readonly attempt: number }
+  | { readonly name: 'awaiting_approval'; readonly trigger: Trigger; readonly challenger: string }
+  | {
+      readonly name: 'shadow';
+      readonly trigger: Trigger;
+      readonly challenger: string;
+      /** Challenger's weighted F1 less the champion's, of each window. */
+      readonly gains: readonly number[];
+    }
+  | { readonly name: 'promoting'; readonly trigger: Trigger; readonly challenger: string }
+  | { readonly name: 'rolling_back'; readonly to: string; readonly reason: string };
+
+/** Everything remembered about one served model; plain JSON. */
+export interface LoopState {
+  readonly policy: LifecyclePolicy;
+  readonly phase: Phase;
+  readonly paused: boolean;
+  /** The version that serves, as far as was heard; null before the first report. */
+  readonly serving: string | null;
+  /** The version that served before; null when there is none to go back to. */
+  readonly previous: string | null;
+  /** Until when, in the time of flows, a promoted version is watched. */
+  readonly watchUntilMs: number | null;
+  /** By window length and signal. */
+  readonly alarms: { readonly [key: string]: Alarm };
+  /** The newest alarm that might not start a retraining yet. */
+  readonly held: Trigger | null;
+  /** When flows began to be exported as now, epoch ms; null when no schema break is known. */
+  readonly breakMs: number | null;
+  /** No version that was trained after it serves yet. */
+  readonly breakOpen: boolean;
+  /** Nothing is retrained before flows of this time, epoch ms. */
+  readonly coolUntilMs: number;
+  /** The cool-down was overridden once. */
+  readonly overridden: boolean;
+  /** End of the newest flows behind each retraining that still counts against the budget. */
+  readonly retrains: readonly number[];
+  /** End of the newest window heard, by length. */
+  readonly newestMs: { readonly day: number; readonly week: number };
+  /** Reports heard, oldest first, at most `REMEMBERED_REPORTS`. */
+  readonly seen: readonly string[];
+}
+
+/** Hashes kept to recognise a report that comes twice. */
+export const REMEMBERED_REPORTS = 200;
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+
+/** A served model of which nothing has happened yet. */
+export function startLoop(policy: LifecyclePolicy): LoopState {
+  return {
+    policy,
+    phase: { name: 'idle' },
+    paused: false,
+    serving: null,
+    previous: null,
+    watchUntilMs: null,
+    alarms: {},
+    held: null,
+    breakMs: null,
+    breakOpen: false,
+    coolUntilMs: 0,
+    overridden: false,
+    retrains: [],
+    newestMs: { day: 0, week: 0 },
+    seen: [],
+  };
+}
+
+/** The state after an event, and what is to be done, in order. */
+export interface LoopStep {
+  readonly state: LoopState;
+  readonly commands: readonly LoopCommand[];
+}
+
+/** Folds one event. Events that do not fit the phase, such as an answer that comes twice, change nothing. */
+export function stepLoop(state: LoopState, event: LoopEvent): LoopStep {
+  const { phase } = state;
+  switch (event.kind) {
+    case 'window_judged':
+      return onWindow(state, event);
+    case 'retrain_finished':
+      return phase.name === 'retraining' ? onFinished(state, phase, event) : unchanged(state);
+    case 'retrain_failed':
+      return phase.name === 'retraining' ? onRetrainFailed(state, phase, event) : unchanged(state);
+    case 'approved':
+      if (phase.name !== 'awaiting_approval' || phase.challenger !== event.version) break;
+      return toShadow(state, phase, `approved by ${event.by}`, event.at);
+    case 'refused':
+    case 'approval_expired': {
+      if (phase.name !== 'awaiting_approval' || phase.challenger !== event.version) break;
+      const why =
+        event.kind === 'refused' ? `refused by ${event.by}` : 'nobody approved it in time';
+      return giveUp(
+        state,
+        phase.trigger,
+        'keep',
+        `challenger ${phase.challenger}: ${why}`,
+        event.at,
+      );
+    }
+    case 'promoted':
+      if (phase.name !== 'promoting' || phase.challenger !== event.version) break;
+      return onPromoted(state, phase, event.at);
+    case 'promote_failed':
+      if (phase.name !== 'promoting' || phase.challenger !== event.version) break;
+      return giveUp(state, phase.trigger, 'failed', `promotion failed: ${event.reason}`, event.at);
+    case 'rolled_back':
+      if (phase.name !== 'rolling_back' || phase.to !== event.version) break;
+      return onRolledBack(state, phase, event.at);
+    case 'rollback_failed':
+      if (phase.name !== 'rolling_back' || phase.to !== event.version) break;
+      return {
+        state: { ...state, phase: { name: 'idle' } },
+        commands: [record('failed', '', `rollback failed: ${event.reason}`, {}, event.at)],
+      };
+    case 'retrain_forced':
+    case 'promote_asked':
+    case 'rollback_asked':
+      return onAsked(state, event);
+    case 'paused':
+    case 'resumed':
+      return onPause(state, event);
+  }
+  return unchanged(state);
+}
+
+/** Versions that a window is to be scored with, the serving one first. */
+export function versionsToScore({ phase, serving, previous, watchUntilMs }: LoopState): string[] {
+  const challenger = phase.name === 'shadow' ? phase.challenger : null;
+  const before = watchUntilMs === null ? null : previous;
+  return [serving, challenger, before].filter((version) => version !== null);
+}
+
+function onWindow(before: LoopState, window: WindowJudged): LoopStep {
+  if (before.seen.includes(window.reportHash)) return unchanged(before);
+  const seen = [...before.seen, window.reportHash].slice(-REMEMBERED_REPORTS);
+  const heard = { ...before, seen, serving: before.serving ?? window.version };
+  const note = (reason: string): LoopStep => ({
+    state: heard,
+    commands: [record('noted', window.partition, reason, about(window), window.at)],
+  });
+  if (window.endMs <= before.newestMs[window.length]) {
+    return note('it came after a later window had been judged');
+  }
+  if (window.version !== heard.serving) {
+    return note(`version ${window.version} was judged, ${heard.serving} serves`);
+  }
+  const state = listen(heard, window);
+  const watched = onWatched(state, window);
+  if (watched !== null) return watched;
+  if (state.phase.name === 'shadow') return onShadowed(state, state.phase, window);
+  return decideOn(state, window);
+}
+
+/** The alarms after a window. */
+function listen(state: LoopState, window: WindowJudged): LoopState {
+  const rule = state.policy.alarm[window.length];
+  const alarms = { ...state.alarms };
+  for (const reading of window.readings) {
+    const key = `${window.length}/${reading.signal}`;
+    alarms[key] = stepAlarm(alarms[key] ?? SILENT, reading, window.rows, rule);
+  }
+  return { ...state, alarms, newestMs: { ...state.newestMs, [window.length]: window.endMs } };
+}
+
+/** What a window says of a version that was promoted lately; null when it is not watched or did well. */
+function onWatched(state: LoopState, window: WindowJudged): LoopStep | null {
+  const { phase, previous, serving, watchUntilMs, policy } = state;
+  if (watchUntilMs === null || previous === null || serving === null) return null;
+  const now = scoreOf(window, serving);
+  const old = scoreOf(window, previous);
+  if (now !== null && old !== null && now < old - policy.watch.maxLoss && phase.name === 'idle') {
+    const reason = `weighted F1 ${now.toFixed(4)} of version ${serving}, ${old.toFixed(4)} of version ${previous} before it`;
+    return rollBack(state, previous, serving, reason, window);
+  }
+  if (window.endMs < watchUntilMs) return null;
+  const rest = decideOn({ ...state, watchUntilMs: null }, window);
+  const settled = record('settled', window.partition, `version ${serving} did well`, {}, window.at);
+  return { state: rest.state, commands: [settled, ...rest.commands] };
+}
+
+function onShadowed(
+  state: LoopState,
+  phase: Extract<Phase, { name: 'shadow' }>,
+  window: WindowJudged,
+): LoopStep {
+  const challenger = scoreOf(window, phase.challenger);
+  const champion = scoreOf(window, window.version);
+  const noted = (reason: string): LoopCommand =>
+    record('noted', window.partition, reason, about(window), window.at);
+  if (challenger === null || champion === null) {
+    return { state, commands: [noted(`no labels to compare challenger ${phase.challenger} by`)] };
+  }
+  const gains = [...phase.gains, challenger - champion];
+  const { windows, maxLoss } = state.policy.shadow;
+  const mean = gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
+  const reason = `challenger ${phase.challenger} in shadow: weighted F1 ${signed(mean)} in the mean of ${gains.length} windows`;
+  if (gains.length < windows) {
+    return { state: { ...state, phase: { ...phase, gains } }, commands: [noted(reason)] };
+  }
+  return mean >= -maxLoss
+    ? promote(state, phase.trigger, phase.challenger, reason, window.at)
+    : giveUp(state, phase.trigger, 'keep', reason, window.at);
+}
+
+/** What an idle loop does about a window. */
+function decideOn(state: LoopState, window: WindowJudged): LoopStep {
+  const { policy, phase, alarms } = state;
+  const raised = window.readings.filter(
+    ({ signal }) => alarms[`${window.length}/${signal}`]?.raised === true,
+  );
+  const urgent = raised.filter(({ signal }) => policy.retrainOn.includes(signal));
+  const notices = raised.filter(({ signal }) => !policy.retrainOn.includes(signal));
+  const tell = notices.map((reading) =>
+    record('notice', window.partition, describe(reading), about(window), window.at),
+  );
+  if (urgent.length === 0) {
+    const calm: LoopState = { ...state, held: null };
+    if (tell.length > 0) return { state: calm, commands: tell };
+    const reason = 'no alarm';
+    return {
+      state: calm,
+      commands: [record('noted', window.partition, reason, about(window), window.at)],
+    };
+  }
+  const trigger = triggerOf(state, window, urgent);
+  const broken = trigger.afterSchemaBreak && !state.breakOpen;
+  const at: LoopState = broken ? { ...state, breakMs: window.startMs, breakOpen: true } : state;
+  const why = phase.name === 'idle' ? whyHeld(at, trigger, window, urgent) : 'the loop is busy';
+  if (why !== null) {
+    const held = record(
+      'held',
+      window.partition,
+      `${trigger.reason}; ${why}`,
+      about(window),
+      window.at,
+    );
+    return { state: { ...at, held: trigger }, commands: [...tell, held] };
+  }
+  const step = startRetrain(at, trigger, window.at);
+  return { state: step.state, commands: [...tell, ...step.commands] };
+}
+
+function triggerOf(
+  { policy }: LoopState,
+  window: WindowJudged,
+  urgent: readonly Reading[],
+): Trigger {
+  const { signals, ratio, ratioOf } = policy.schemaBreak;
+  const afterSchemaBreak = urgent.some(
+    ({ signal, value, threshold }) =>
+      signals.includes(signal) ||
+      (ratioOf.includes(signal) && threshold !== null && value > ratio * threshold),
+  );
+  return {
+    reportHash: window.reportHash,
+    partition: window.partition,
+    endMs: window.endMs,
+    afterSchemaBreak,
+    reason: `${window.partition}: ${urgent.map(describe).join(', ')}`,
+  };
+}
+
+/** Why an alarm may not start a retraining now; null when it may. */
+function whyHeld(
+  state: LoopState,
+  trigger: Trigger,
+  window: WindowJudged,
+  urgent: readonly Reading[],
+): string | null {
+  const { policy, alarms } = state;
+  if (state.paused) return 'the loop is paused';
+  const frozen = policy.frozen.find(({ from, to }) => isWithin(window.at, from, to));
+  if (frozen !== undefined) return `frozen from ${frozen.from} to ${frozen.to}: ${frozen.reason}`;
+  const rows = Math.max(
+    ...urgent.map(({ signal }) => alarms[`${window.length}/${signal}`]?.rows ?? 0),
+  );
+  const needed = Math.max(
+    policy.minSamples.rows,
+    policy.minSamples.rowsPerClass * window.judgedClasses,
+  );
+  if (rows < needed) return `${rows} flows since the alarm began, ${needed} are needed`;
+  if (trigger.endMs < state.coolUntilMs && !mayOverride(state, trigger, urgent)) {
+    return `cooling down until ${isoDay(state.coolUntilMs)}`;
+  }
+  const { retrains, days } = policy.budget;
+  const spent = state.retrains.filter((end) => end > trigger.endMs - days * DAY_MS).length;
+  if (spent >= retrains) return `${spent} retrainings within ${days} days are the budget`;
+  return null;
+}
+
+function mayOverride(state: LoopState, trigger: Trigger, urgent: readonly Reading[]): boolean {
+  if (state.overridden) return false;
+  const { errorRise } = state.policy.coolDown;
+  return (
+    trigger.afterSchemaBreak ||
+    urgent.some(({ signal, value }) => signal === 'error_rise' && value > errorRise)
+  );
+}
+
+function startRetrain(state: LoopState, trigger: Trigger, at: number): LoopStep {
+  const { days } = state.policy.budget;
+  const overridden = state.overridden || trigger.endMs < state.coolUntilMs;
+  const retrains = [...state.retrains, trigger.endMs].filter(
+    (end) => end > trigger.endMs - days * DAY_MS,
+  );
+  const phase = { name: 'retraining', trigger, attempt: 1 } as const;
+  const next: LoopState = { ...state, phase, overridden, retrains, held: null };
+  return {
+    state: next,
+    commands: [
+      record('retrain', trigger.partition, trigger.reason, evidenceOf(trigger), at),
+      retrainCommand(next, phase),
+    ],
+  };
+}
+
+function retrainCommand(
+  { breakMs }: LoopState,
+  { trigger, attempt }: Extract<Phase, { name: 'retraining' }>,
+): LoopCommand {
+  const { partition, afterSchemaBreak, reason } = trigger;
+  return {
+    kind: 'start_retrain',
+    partition,
+    attempt,
+    notBeforeMs: breakMs,
+    afterSchemaBreak,
+    reason,
+  };
+}
+
+function onRetrainFailed(
+  state: LoopState,
+  phase: Extract<Phase, { name: 'retraining' }>,
+  { reason, at }: Extract<LoopEvent, { kind: 'retrain_failed' }>,
+): LoopStep {
+  const { attempts } = state.policy;
+  const { trigger, attempt } = phase;
+  const said = `try ${attempt} of ${attempts} failed: ${reason}`;
+  if (attempt >= attempts) return giveUp(state, trigger, 'failed', said, at);
+  const next = { ...phase, attempt: attempt + 1 };
+  return {
+    state: { ...state, phase: next },
+    commands: [
+      record('retried', trigger.partition, said, { ...evidenceOf(trigger), attempt }, at),
+      retrainCommand(state, next),
+    ],
+  };
+}
+
+function onFinished(
+  state: LoopState,
+  { trigger }: Extract<Phase, { name: 'retraining' }>,
+  { challenger, gate, at }: RetrainFinished,
+): LoopStep {
+  const { passed, against } = judgeGate(state.policy.gate, gate, trigger.afterSchemaBreak);
+  const scores = `macro-F1 ${gate.challengerF1.toFixed(4)} against ${gate.championF1.toFixed(4)} on ${gate.heldOutRows} held-out rows`;
+  const evidence = { ...evidenceOf(trigger), challenger, gate: gateJson(gate) };
+  if (!passed) {
+    const reason = `champion stays, challenger ${challenger}: ${scores}; ${against.join('; ')}`;
+    return giveUp(state, trigger, 'keep', reason, at, evidence);
+  }
+  const won = `challenger ${challenger} won the gate: ${scores}`;
+  const { approvalHours } = state.policy;
+  if (approvalHours === null) return toShadow(state, { trigger, challenger }, won, at, evidence);
+  const expiresAt = at + approvalHours * HOUR_MS;
+  return {
+    state: { ...state, phase: { name: 'awaiting_approval', trigger, challenger } },
+    commands: [
+      record('approval', trigger.partition, `${won}; a person is asked`, evidence, at),
+      { kind: 'ask_approval', version: challenger, expiresAt },
+    ],
+  };
+}
+
+function toShadow(
+  state: LoopState,
+  { trigger, challenger }: { readonly trigger: Trigger; readonly challenger: string },
+  reason: string,
+  at: number,
+  evidence: JsonObject = evidenceOf(trigger),
+): LoopStep {
+  const { windows } = state.policy.shadow;
+  if (windows === 0 || trigger.afterSchemaBreak) {
+    return promote(state, trigger, challenger, reason, at, evidence);
+  }
+  const said = `${reason}; it answers beside the champion in ${windows} windows`;
+  return {
+    state: { ...state, phase: { name: 'shadow', trigger, challenger, gains: [] } },
+    commands: [record('shadow', trigger.partition, said, evidence, at)],
+  };
+}
+
+function promote(
+  state: LoopState,
+  trigger: Trigger,
+  challenger: string,
+  reason: string,
+  at: number,
+  evidence: JsonObject = evidenceOf(trigger),
+): LoopStep {
+  return {
+    state: { ...state, phase: { name: 'promoting', trigger, challenger } },
+    commands: [
+      record('promote', trigger.partition, reason, { ...evidence, challenger }, at),
+      { kind: 'promote', version: challenger, replaces: state.serving ?? '' },
+    ],
+  };
+}
+
+function onPromoted(
+  state: LoopState,
+  { trigger, challenger }: Extract<Phase, { name: 'promoting' }>,
+  at: number,
+): LoopStep {
+  const { watch, coolDown } = state.policy;
+  const days = trigger.afterSchemaBreak ? watch.daysSchemaBreak : watch.days;
+  const now = newestOf(state, trigger);
+  return {
+    state: {
+      ...settled(state, now + coolDown.days * DAY_MS),
+      serving: challenger,
+      breakOpen: false,
+      previous: state.serving,
+      watchUntilMs: state.serving === null ? null : now + days * DAY_MS,
+    },
+    commands: [
+      record(
+        'promoted',
+        trigger.partition,
+        `version ${challenger} serves`,
+        { ...evidenceOf(trigger), challenger },
+        at,
+      ),
+    ],
+  };
+}
+
+/** Back to idle after a challenger that does not serve. */
+function giveUp(
+  state: LoopState,
+  trigger: Trigger,
+  kind: 'keep' | 'failed',
+  reason: string,
+  at: number,
+  evidence: JsonObject = evidenceOf(trigger),
+): LoopStep {
+  const coolUntil = newestOf(state, trigger) + state.policy.coolDown.days * DAY_MS;
+  return {
+    state: settled(state, coolUntil),
+    commands: [record(kind, trigger.partition, reason, evidence, at)],
+  };
+}
+
+function rollBack(
+  state: LoopState,
+  to: string,
+  from: string,
+  reason: string,
+  about_: { readonly partition: string; readonly at: number },
+): LoopStep {
+  return {
+    state: { ...state, phase: { name: 'rolling_back', to, reason } },
+    commands: [
+      record('roll_back', about_.partition, reason, { from, to }, about_.at),
+      { kind: 'roll_back', version: to, replaces: from },
+    ],
+  };
+}
+
+function onRolledBack(
+  state: LoopState,
+  { to, reason }: Extract<Phase, { name: 'rolling_back' }>,
+  at: number,
+): LoopStep {
+  const now = Math.max(state.newestMs.day, state.newestMs.week);
+  return {
+    state: {
+      ...settled(state, now + state.policy.coolDown.days * DAY_MS),
+      serving: to,
+      previous: null,
+      watchUntilMs: null,
+    },
+    commands: [
+      record('rolled_back', '', `version ${to} serves again: ${reason}`, { version: to }, at),
+    ],
+  };
+}
+
+/** What a person asked for. */
+function onAsked(
+  state: LoopState,
+  event: Extract<LoopEvent, { kind: 'retrain_forced' | 'promote_asked' | 'rollback_asked' }>,
+): LoopStep {
+  const { phase, serving, previous } = state;
+  const refuse = (why: string): LoopStep => ({
+    state,
+    commands: [record('refused', '', `${event.by} asked: ${why}`, { asked: event.kind }, event.at)],
+  });
+  const idle = phase.name === 'idle';
+  const chosen = phase.name === 'shadow' || phase.name === 'awaiting_approval';
+  if (!idle && !(chosen && event.kind === 'promote_asked')) {
+    return refuse(`the loop is busy (${phase.name})`);
+  }
+  const trigger: Trigger = {
+    ...{ reportHash: '', partition: '', endMs: Math.max(state.newestMs.day, state.newestMs.week) },
+    ...{ afterSchemaBreak: false, reason: `asked by ${event.by}` },
+  };
+  switch (event.kind) {
+    case 'retrain_forced':
+      return startRetrain(state, state.held ?? trigger, event.at);
+    case 'promote_asked':
+      if (event.version === serving) return refuse(`version ${serving} serves already`);
+      return promote(state, trigger, event.version, trigger.reason, event.at);
+    case 'rollback_asked':
+      if (previous === null || serving === null) return refuse('there is no version to go back to');
+      return rollBack(state, previous, serving, trigger.reason, { partition: '', at: event.at });
+  }
+}
+
+function onPause(
+  state: LoopState,
+  event: Extract<LoopEvent, { kind: 'paused' | 'resumed' }>,
+): LoopStep {
+  const paused = event.kind === 'paused';
+  if (state.paused === paused) return unchanged(state);
+  const said = record(event.kind, '', `by ${event.by}`, {}, event.at);
+  const next: LoopState = { ...state, paused };
+  if (paused || state.held === null || state.phase.name !== 'idle') {
+    return { state: next, commands: [said] };
+  }
+  const step = startRetrain(next, state.held, event.at);
+  return { state: step.state, commands: [said, ...step.commands] };
+}
+
+/** Idle, with alarms silent and cooling down. */
+function settled(state: LoopState, coolUntilMs: number): LoopState {
+  const phase = { name: 'idle' } as const;
+  return { ...state, phase, alarms: {}, held: null, coolUntilMs, overridden: false };
+}
+
+function newestOf({ newestMs }: LoopState, { endMs }: Trigger): number {
+  return Math.max(endMs, newestMs.day, newestMs.week);
+}
+
+function scoreOf({ scores }: WindowJudged, version: string): number | null {
+  return scores.find((score) => score.version === version)?.weightedF1 ?? null;
+}
+
+function isWithin(at: number, from: string, to: string): boolean {
+  const day = new Date(at).toISOString().slice(5, 10);
+  return from <= to ? from <= day && day <= to : day >= from || day <= to;
+}
+
+function isoDay(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? '' : '+'}${value.toFixed(4)}`;
+}
+
+function describe({ signal, value, threshold }: Reading): string {
+  const now = `${signal} ${value.toFixed(4)}`;
+  if (threshold === null) return `${signal}, not judged in this window`;
+  return value > threshold ? `${now} > ${threshold.toFixed(4)}` : `${now}, not yet calm`;
+}
+
+function record(
+  kind: DecisionKind,
+  partition: string,
+  reason: string,
+  evidence: JsonObject,
+  at: number,
+): LoopCommand {
+  return { kind: 'record_decision', decision: { kind, partition, reason, evidence, at } };
+}
+
+function about(window: WindowJudged): JsonObject {
+  const { reportHash, length, rows, version, readings, causes, scores } = window;
+  return {
+    ...{ reportHash, length, rows, version, causes },
+    readings: readings.map((reading) => ({ ...reading })),
+    scores: scores.map((score) => ({ ...score })),
+  };
+}
+
+function evidenceOf({ reportHash, afterSchemaBreak }: Trigger): JsonObject {
+  return { reportHash, afterSchemaBreak };
+}
+
+function gateJson({ gain, classes, ...gate }: GateEvidence): JsonObject {
+  return { ...gate, gain: { ...gain }, classes: classes.map((one) => ({ ...one })) };
+}
+
+function unchanged(state: LoopState): LoopStep {
+  return { state, commands: [] };
+}
