@@ -12,6 +12,7 @@ import { mlflowCommand, temporalCommand } from './commands/embedded-cli.js';
 import { featuresCommand } from './commands/features.js';
 import { generateCommand } from './commands/generate.js';
 import { ingestCommand } from './commands/ingest.js';
+import { lifecycleCommand } from './commands/lifecycle.js';
 import { lineageCommand } from './commands/lineage.js';
 import { modelsCommand } from './commands/models.js';
 import { payloadsCommand } from './commands/payloads.js';
@@ -50,6 +51,7 @@ for (const command of [
   rejectedCommand(),
   tablesCommand(),
   modelsCommand(),
+  lifecycleCommand(),
   lineageCommand(),
   payloadsCommand(),
   generateCommand(),

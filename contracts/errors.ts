@@ -96,6 +96,7 @@ export const ERROR_CODES = {
   PAYLOAD_MISSING: 'retry',
   PLAN_INVALID: 'final',
   PLAN_NOT_FOUND: 'final',
+  POLICY_INVALID: 'final',
   QUERY_INVALID: 'final',
   RERUN_NOTHING: 'final',
   RUN_ALREADY_OPEN: 'final',

@@ -145,7 +145,7 @@ export async function readParsedFlows(
       let batch: FlowSet[] = [];
       let rows = 0;
       const hand = async (): Promise<void> => {
-        const set = joinChunks(batch);
+        const set = joinFlows(batch);
         batch = [];
         rows = 0;
         await use(set);
@@ -186,7 +186,7 @@ async function collect(
 ): Promise<FlowSet> {
   const sets: FlowSet[] = [];
   for await (const set of streamSets(session, rows, transformer)) sets.push(set);
-  return joinChunks(sets, transformer.steps.flatMap(columnsOfStep));
+  return joinFlows(sets, transformer.steps.flatMap(columnsOfStep));
 }
 
 async function* streamSets(
@@ -239,7 +239,8 @@ function readChunk(chunk: DuckDBDataChunk, featureNames: readonly string[]): Flo
   };
 }
 
-function joinChunks(
+/** Sets with the same columns as one, in the order given. */
+export function joinFlows(
   chunks: readonly FlowSet[],
   featureNames: readonly string[] = chunks[0]?.featureNames ?? [],
 ): FlowSet {

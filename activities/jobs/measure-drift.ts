@@ -1,18 +1,15 @@
 /** Compares a week with the rows its model was trained on. */
-import { PipelineError } from '../../contracts/errors.js';
 import type { Preset, Selection } from '../../contracts/schemas/values.js';
 import { binFlows, fitFlowBins, type FlowColumns } from '../../domain/drift/bin-flows.js';
 import { judgeDrift, type DriftScore, type DriftWindow } from '../../domain/drift/judge-drift.js';
 import { wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
-import { HISTOGRAM_COLUMNS } from '../../domain/traffic/features.js';
 import type { Transformer } from '../../domain/traffic/transformer.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { readFlowSet, type FlowSet } from '../../feature-store/read-flows.js';
-import { PPI_CHANNELS, PPI_PACKETS } from '../../models/model.js';
+import { driftColumns } from './drift-columns.js';
 import type { JobContext } from './index.js';
 
 const HOUR_MS = 3_600_000;
-const HISTOGRAM_BINS = 8;
 
 /** Drift scores of one week against the reference rows of the model. */
 export async function measureDriftJob(
@@ -35,7 +32,7 @@ export async function measureDriftJob(
     const known = { ...source, version: reference.version };
     const before = await readFlowSet(known, reference.selection);
     const now = await readFlowSet({ ...source, version }, wholeWeeks([week]));
-    const columns = columnsOf(before);
+    const columns = driftColumns(before);
     const bins = fitFlowBins(columns);
     const windowOf = (set: FlowSet, of: FlowColumns): DriftWindow => ({
       ...binFlows(of, bins),
@@ -44,7 +41,7 @@ export async function measureDriftJob(
     });
     const scores = judgeDrift({
       reference: windowOf(before, columns),
-      current: windowOf(now, columnsOf(now)),
+      current: windowOf(now, driftColumns(now)),
       policy: {
         resamples: preset.drift.resamples,
         minRows: preset.drift.minRows,
@@ -55,44 +52,4 @@ export async function measureDriftJob(
   } finally {
     db.close();
   }
-}
-
-/** The columns that drift is judged on; histograms are shares of their sum, as the feature table keeps them. */
-function columnsOf(set: FlowSet): FlowColumns {
-  const channel = (c: number): Float32Array =>
-    Float32Array.from(
-      { length: set.n * PPI_PACKETS },
-      (_, k) => set.ppi[k * PPI_CHANNELS + c] ?? 0,
-    );
-  const histogram = (name: string): Float32Array => {
-    const first = set.featureNames.indexOf(`${name}_share_0`);
-    if (first < 0) throw noHistogram(name);
-    const width = set.featureNames.length;
-    return Float32Array.from({ length: set.n * HISTOGRAM_BINS }, (_, k) => {
-      const row = Math.floor(k / HISTOGRAM_BINS);
-      return set.tabular[row * width + first + (k % HISTOGRAM_BINS)] ?? 0;
-    });
-  };
-  const [srcSizes, dstSizes, srcIpt, dstIpt] = HISTOGRAM_COLUMNS;
-  return {
-    n: set.n,
-    ppiLengths: set.lengths,
-    sizesBytes: channel(0),
-    directions: channel(1),
-    iptMs: channel(2),
-    phistSrcSizes: histogram(srcSizes),
-    phistDstSizes: histogram(dstSizes),
-    phistSrcIpt: histogram(srcIpt),
-    phistDstIpt: histogram(dstIpt),
-  };
-}
-
-function noHistogram(column: string): PipelineError {
-  return new PipelineError({
-    code: 'FEATURE_UNKNOWN',
-    column,
-    found: "the model's transformer has no shares of this histogram as they are stored",
-    expected: `${column}_share_0 and the seven after it`,
-    fix: 'train the model on a view with all histograms, such as flow-statistics',
-  });
 }

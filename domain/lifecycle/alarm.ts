@@ -1,15 +1,6 @@
 /** Hysteresis: when readings of a signal raise its alarm, and when they clear it. */
 import type { AlarmRule } from '../../contracts/lifecycle-policy.js';
-
-/** A signal in one window of flows. */
-export interface Reading {
-  readonly signal: string;
-  readonly value: number;
-  /** Above is drift; null when it could not be judged. */
-  readonly threshold: number | null;
-  /** Below is calm; at most the threshold. */
-  readonly calm: number | null;
-}
+import type { Reading } from '../../contracts/signals.js';
 
 /** What is remembered of a signal; plain JSON. */
 export interface Alarm {

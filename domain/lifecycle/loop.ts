@@ -10,7 +10,8 @@
  */
 import type { JsonObject } from '../../contracts/json.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
-import { SILENT, stepAlarm, type Alarm, type Reading } from './alarm.js';
+import type { Reading } from '../../contracts/signals.js';
+import { SILENT, stepAlarm, type Alarm } from './alarm.js';
 import { judgeGate, type GateEvidence } from './gate.js';
 
 /** How a version did on a window. */

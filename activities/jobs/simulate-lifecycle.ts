@@ -1,0 +1,435 @@
+/**
+ * The loop in virtual time: raw weeks go by day after day, and what the policy decides is done with light models.
+ *
+ * Three ways to serve are compared on the same flows: the first version for ever (frozen), a new one on the first of
+ * each month (calendar), and the loop. Each day is answered by the version that serves in its first hour.
+ */
+import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
+import { seededRandom } from '../../contracts/seeded-random.js';
+import { isoWeekOf } from '../../dag/partitions.js';
+import { judgeWindow, type Answered } from '../../domain/drift/judge-window.js';
+import type { GateEvidence } from '../../domain/lifecycle/gate.js';
+import {
+  startLoop,
+  stepLoop,
+  versionsToScore,
+  type Decision,
+  type LoopCommand,
+  type LoopEvent,
+  type LoopState,
+} from '../../domain/lifecycle/loop.js';
+import type { FlowSet } from '../../feature-store/read-flows.js';
+import { bootstrapScores, groupByDayAndClass } from '../../models/evaluation/bootstrap.js';
+import { confusionMatrix, scoreConfusion } from '../../models/evaluation/classification.js';
+import { calibrationError, reliabilityBins } from '../../models/evaluation/reliability.js';
+import { SimulatedFlows, SimulatedVersion, type LightTraining } from './simulated-version.js';
+
+const DAY_MS = 86_400_000;
+const WEEK_MS = 7 * DAY_MS;
+
+/** What is simulated. */
+export interface SimulationRequest {
+  readonly flows: FlowSet;
+  readonly policy: LifecyclePolicy;
+  readonly training: LightTraining;
+  /** Weeks that train the first version; the next one is the first that is served. */
+  readonly firstWeeks: number;
+  /** Weeks that a retraining looks back. */
+  readonly recentWeeks: number;
+  readonly progress: (detail: string) => void;
+}
+
+/** The weighted F1 of each way to serve in one week. */
+export interface SimulatedWeek {
+  readonly partition: string;
+  readonly rows: number;
+  readonly frozen: number;
+  readonly calendar: number;
+  readonly loop: number;
+  /** The version of the loop that served on its last day. */
+  readonly version: string;
+}
+
+/** An alarm, and whether the model was retrained for it. */
+export interface SimulatedAlarm {
+  readonly partition: string;
+  readonly signal: string;
+  readonly cause: string;
+  readonly retrained: boolean;
+}
+
+/** What came of it. */
+export interface Simulation {
+  readonly weeks: readonly SimulatedWeek[];
+  readonly frozen: { readonly meanWeightedF1: number };
+  readonly calendar: { readonly meanWeightedF1: number; readonly retrains: number };
+  readonly loop: {
+    readonly meanWeightedF1: number;
+    readonly retrains: number;
+    readonly rollbacks: number;
+  };
+  readonly alarms: readonly SimulatedAlarm[];
+  readonly decisions: readonly Decision[];
+}
+
+/**
+ * Runs the weeks.
+ *
+ * @throws PipelineError TRAINING_TOO_FEW_ROWS when the first weeks cannot train
+ */
+export async function simulateLifecycle(request: SimulationRequest): Promise<Simulation> {
+  const simulation = new LifecycleSimulation(request);
+  try {
+    return await simulation.run();
+  } finally {
+    simulation.dispose();
+  }
+}
+
+/** One day of flows. */
+interface Day {
+  readonly startMs: number;
+  readonly rows: readonly number[];
+}
+
+class LifecycleSimulation {
+  readonly #request: SimulationRequest;
+  readonly #flows: SimulatedFlows;
+  readonly #days: readonly Day[];
+  readonly #versions = new Map<string, SimulatedVersion>();
+  readonly #decisions: Decision[] = [];
+  #state: LoopState;
+  #made = 0;
+
+  constructor(request: SimulationRequest) {
+    this.#request = request;
+    this.#flows = new SimulatedFlows(request.flows);
+    this.#days = daysOf(request.flows.timeFirstMs);
+    this.#state = startLoop(request.policy);
+  }
+
+  async run(): Promise<Simulation> {
+    const { firstWeeks, progress } = this.#request;
+    const startMs = mondayOf(this.#days[0]?.startMs ?? 0);
+    const servedMs = startMs + firstWeeks * WEEK_MS;
+    const first = await this.#train(this.#rowsWithin(startMs, servedMs), servedMs);
+    this.#state = { ...this.#state, serving: first.id };
+    let calendar = first;
+    let calendarRetrains = 0;
+    const weeks: SimulatedWeek[] = [];
+
+    for (
+      let weekMs = servedMs;
+      this.#days.some(({ startMs: at }) => at >= weekMs);
+      weekMs += WEEK_MS
+    ) {
+      const days = this.#days.filter(({ startMs: at }) => at >= weekMs && at < weekMs + WEEK_MS);
+      const scores = { frozen: this.#tally(), calendar: this.#tally(), loop: this.#tally() };
+      for (const day of days) {
+        if (isFirstOfMonth(day.startMs) && day.startMs > servedMs) {
+          const recent = this.#recentRows(day.startMs, null);
+          const next = await this.#train(recent, day.startMs);
+          if (calendar.id !== first.id) this.#drop(calendar);
+          calendar = next;
+          calendarRetrains += 1;
+        }
+        scores.frozen.add(day.rows, first.answer(day.rows).predicted);
+        scores.calendar.add(day.rows, calendar.answer(day.rows).predicted);
+        scores.loop.add(day.rows, this.#serving().answer(day.rows).predicted);
+        await this.#judge('day', day.startMs, day.startMs + DAY_MS, day.rows);
+      }
+      const rows = days.flatMap((day) => day.rows);
+      if (rows.length > 0) await this.#judge('week', weekMs, weekMs + WEEK_MS, rows);
+      const week = {
+        ...{
+          partition: isoWeekOf(new Date(weekMs)),
+          rows: rows.length,
+          version: this.#serving().id,
+        },
+        frozen: scores.frozen.weightedF1(),
+        calendar: scores.calendar.weightedF1(),
+        loop: scores.loop.weightedF1(),
+      };
+      weeks.push(week);
+      progress(
+        `${week.partition}: weighted F1 frozen ${week.frozen.toFixed(3)}, calendar ${week.calendar.toFixed(3)}, loop ${week.loop.toFixed(3)} (version ${week.version})`,
+      );
+    }
+    const mean = (of: 'frozen' | 'calendar' | 'loop'): number =>
+      weeks.reduce((sum, week) => sum + week[of], 0) / Math.max(1, weeks.length);
+    const counted = (kind: Decision['kind']): number =>
+      this.#decisions.filter((decision) => decision.kind === kind).length;
+    return {
+      weeks,
+      frozen: { meanWeightedF1: mean('frozen') },
+      calendar: { meanWeightedF1: mean('calendar'), retrains: calendarRetrains },
+      loop: {
+        meanWeightedF1: mean('loop'),
+        retrains: counted('retrain'),
+        rollbacks: counted('rolled_back'),
+      },
+      alarms: this.#alarms(),
+      decisions: this.#decisions,
+    };
+  }
+
+  dispose(): void {
+    for (const version of this.#versions.values()) version.dispose();
+  }
+
+  /** Judges a window of the serving version and lets the loop decide, until nothing more is to be done. */
+  async #judge(
+    length: 'day' | 'week',
+    startMs: number,
+    endMs: number,
+    rows: readonly number[],
+  ): Promise<void> {
+    const serving = this.#serving();
+    const { names } = this.#flows;
+    const judged = judgeWindow({
+      reference: serving.reference,
+      current: this.#flows.windowOf(rows, serving.bins),
+      classes: names,
+      heldOut: serving.heldOut,
+      answered: serving.answer(rows).answered,
+      withShares: length === 'week',
+    });
+    const partition = length === 'day' ? isoDay(startMs) : isoWeekOf(new Date(startMs));
+    const scores = versionsToScore(this.#state).map((id) => {
+      const tally = this.#tally();
+      tally.add(rows, this.#version(id).answer(rows).predicted);
+      return { version: id, weightedF1: tally.weightedF1() };
+    });
+    const events: LoopEvent[] = [
+      {
+        ...{ kind: 'window_judged', reportHash: `${length} ${partition}`, partition, length },
+        ...{ startMs, endMs, rows: rows.length, judgedClasses: judged.judgedClasses },
+        ...{ version: serving.id, readings: judged.readings, causes: judged.causes },
+        ...{ scores, at: endMs },
+      },
+    ];
+    for (let event = events.shift(); event !== undefined; event = events.shift()) {
+      const step = stepLoop(this.#state, event);
+      this.#state = step.state;
+      for (const command of step.commands) {
+        const next = await this.#carryOut(command, endMs);
+        if (next !== null) events.push(next);
+      }
+    }
+  }
+
+  async #carryOut(command: LoopCommand, nowMs: number): Promise<LoopEvent | null> {
+    switch (command.kind) {
+      case 'record_decision': {
+        const { kind, partition, reason } = command.decision;
+        this.#decisions.push(command.decision);
+        if (kind !== 'noted') this.#request.progress(`${partition} ${kind}: ${reason}`);
+        return null;
+      }
+      case 'start_retrain':
+        return this.#retrain(command, nowMs);
+      case 'ask_approval': // nobody is there to ask
+        return { kind: 'approved', version: command.version, by: 'the simulation', at: nowMs };
+      case 'promote':
+        return { kind: 'promoted', version: command.version, at: nowMs };
+      case 'roll_back':
+        return { kind: 'rolled_back', version: command.version, at: nowMs };
+    }
+  }
+
+  async #retrain(
+    { notBeforeMs, afterSchemaBreak }: Extract<LoopCommand, { kind: 'start_retrain' }>,
+    nowMs: number,
+  ): Promise<LoopEvent> {
+    const recent = this.#recentRows(nowMs, notBeforeMs);
+    const held = heldOutFrom(recent, this.#request.flows.timeFirstMs, {
+      afterSchemaBreak,
+      minRows: this.#request.policy.gate.minHeldOutRows,
+    });
+    try {
+      const train = recent.slice(0, held);
+      const challenger = await this.#train(train, nowMs);
+      const rows = this.#flows.unseen(recent.slice(held), train);
+      const gate = this.#compare(this.#serving(), challenger, rows);
+      return { kind: 'retrain_finished', challenger: challenger.id, gate, at: nowMs };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return { kind: 'retrain_failed', reason, at: nowMs };
+    }
+  }
+
+  /** Both on the same rows, as the gate asks. */
+  #compare(
+    champion: SimulatedVersion,
+    challenger: SimulatedVersion,
+    rows: readonly number[],
+  ): GateEvidence {
+    const { names, labels: all, set } = this.#flows;
+    const labels = Int32Array.from(rows, (row) => all[row] ?? 0);
+    const times = Float64Array.from(rows, (row) => set.timeFirstMs[row] ?? 0);
+    const answers = [champion.answer(rows), challenger.answer(rows)] as const;
+    const { models, gains } = bootstrapScores({
+      ...{ labels, predicted: answers.map(({ predicted }) => predicted) },
+      ...{ classCount: names.length, groups: groupByDayAndClass(times, labels) },
+      random: seededRandom(this.#request.training.seed, 'gate', challenger.id),
+    });
+    const [before, after] = answers.map(({ predicted }) =>
+      scoreConfusion(confusionMatrix(labels, predicted, names.length), names),
+    );
+    const gain = gains[1]?.macroF1 ?? { lower: NaN, upper: NaN };
+    return {
+      heldOutRows: rows.length,
+      championF1: models[0]?.macroF1.value ?? NaN,
+      challengerF1: models[1]?.macroF1.value ?? NaN,
+      gain: { lower: gain.lower, upper: gain.upper },
+      classes: (before?.perClass ?? []).flatMap(({ name, support, f1 }, k) =>
+        support === 0 ? [] : [{ name, rows: support, loss: f1 - (after?.perClass[k]?.f1 ?? 0) }],
+      ),
+      eceRise: eceOf(answers[1].answered) - eceOf(answers[0].answered),
+      latencyRatio: 1, // virtual time knows none
+    };
+  }
+
+  /** The newest fifth of the rows ends the training. */
+  async #train(rows: readonly number[], nowMs: number): Promise<SimulatedVersion> {
+    const cut = Math.floor(rows.length * TRAIN_SHARE);
+    this.#made += 1;
+    const id = String(this.#made);
+    this.#request.progress(`training version ${id} with ${rows.length} flows to ${isoDay(nowMs)}`);
+    const parts = { train: rows.slice(0, cut), validation: rows.slice(cut) };
+    const version = await SimulatedVersion.train(id, this.#flows, parts, this.#request.training);
+    this.#versions.set(id, version);
+    return version;
+  }
+
+  #serving(): SimulatedVersion {
+    return this.#version(this.#state.serving ?? '');
+  }
+
+  #version(id: string): SimulatedVersion {
+    const version = this.#versions.get(id);
+    if (version === undefined) throw new Error(`no version ${id}`); // only trained versions are named
+    return version;
+  }
+
+  #drop(version: SimulatedVersion): void {
+    this.#versions.delete(version.id);
+    version.dispose();
+  }
+
+  #recentRows(endMs: number, notBeforeMs: number | null): number[] {
+    const from = endMs - this.#request.recentWeeks * WEEK_MS;
+    return this.#rowsWithin(Math.max(from, notBeforeMs ?? from), endMs);
+  }
+
+  #rowsWithin(fromMs: number, toMs: number): number[] {
+    return this.#days
+      .filter(({ startMs }) => startMs >= fromMs && startMs < toMs)
+      .flatMap(({ rows }) => rows);
+  }
+
+  #tally(): WeekTally {
+    return new WeekTally(this.#flows);
+  }
+
+  #alarms(): SimulatedAlarm[] {
+    const retrained = new Set(
+      this.#decisions.filter(({ kind }) => kind === 'retrain').map(({ partition }) => partition),
+    );
+    return this.#decisions
+      .filter(({ kind }) => kind === 'retrain' || kind === 'held' || kind === 'notice')
+      .map(({ partition, reason, evidence, kind }) => ({
+        partition,
+        signal: reason,
+        cause: Array.isArray(evidence['causes']) ? evidence['causes'].join('; ') : '',
+        retrained: kind !== 'notice' && retrained.has(partition),
+      }));
+  }
+}
+
+/** Of the rows of a training, the older share that trains. */
+const TRAIN_SHARE = 0.85;
+
+/** After a schema break, the older share that trains and validates; the rest is the gate's. */
+const BREAK_SHARE = 0.7;
+
+/** Days that the gate has otherwise, at least. */
+const GATE_DAYS = 2;
+
+/** Where the held-out rows begin: rows of whole days behind those that train, in order of time. */
+function heldOutFrom(
+  rows: readonly number[],
+  timeFirstMs: Float64Array,
+  { afterSchemaBreak, minRows }: { afterSchemaBreak: boolean; minRows: number },
+): number {
+  if (afterSchemaBreak) return Math.floor(rows.length * BREAK_SHARE);
+  const dayAt = (at: number): number => Math.floor((timeFirstMs[rows[at] ?? 0] ?? 0) / DAY_MS);
+  let days = 0;
+  let from = rows.length;
+  while (from > 0 && (days < GATE_DAYS || rows.length - from < minRows)) {
+    const day = dayAt(from - 1);
+    while (from > 0 && dayAt(from - 1) === day) from -= 1;
+    days += 1;
+  }
+  return from;
+}
+
+/** Weighted F1 over the days of a week. */
+class WeekTally {
+  readonly #flows: SimulatedFlows;
+  readonly #labels: number[] = [];
+  readonly #predicted: number[] = [];
+
+  constructor(flows: SimulatedFlows) {
+    this.#flows = flows;
+  }
+
+  add(rows: readonly number[], predicted: Int32Array): void {
+    rows.forEach((row, i) => {
+      this.#labels.push(this.#flows.labels[row] ?? -1);
+      this.#predicted.push(predicted[i] ?? -1);
+    });
+  }
+
+  weightedF1(): number {
+    const { names } = this.#flows;
+    const confusion = confusionMatrix(
+      Int32Array.from(this.#labels),
+      Int32Array.from(this.#predicted),
+      names.length,
+    );
+    return scoreConfusion(confusion, names).weightedF1;
+  }
+}
+
+function eceOf({ confidence, right }: Answered): number {
+  return calibrationError(reliabilityBins(confidence, Int32Array.from(right)));
+}
+
+/** Rows by UTC day, in order of time. */
+function daysOf(timeFirstMs: Float64Array): Day[] {
+  const order = [...timeFirstMs.keys()].sort(
+    (a, b) => (timeFirstMs[a] ?? 0) - (timeFirstMs[b] ?? 0) || a - b,
+  );
+  const days = new Map<number, number[]>();
+  for (const row of order) {
+    const day = Math.floor((timeFirstMs[row] ?? 0) / DAY_MS) * DAY_MS;
+    const own = days.get(day);
+    if (own === undefined) days.set(day, [row]);
+    else own.push(row);
+  }
+  return [...days].map(([startMs, rows]) => ({ startMs, rows }));
+}
+
+function mondayOf(ms: number): number {
+  const day = Math.floor(ms / DAY_MS);
+  return (day - ((day + 3) % 7)) * DAY_MS; // the epoch was a Thursday
+}
+
+function isFirstOfMonth(ms: number): boolean {
+  return new Date(ms).getUTCDate() === 1;
+}
+
+function isoDay(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}

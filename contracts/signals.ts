@@ -1,0 +1,26 @@
+/** What is measured of a window of flows to tell whether its model still fits. */
+
+/** The signals, by name. */
+export const SIGNALS = [
+  'feature_severity', // features moved within the classes
+  'class_severity', // share of flows whose class moved by itself
+  'data_quality', // the number of packets that the exporter gives
+  'error_rise', // labelled flows that are answered wrongly
+  'confidence_drop', // calibrated probability of the answers: the error without labels
+  'reject_rise', // flows that the model does not know
+  'class_mix', // shares of the classes
+  'sni_kl', // shares of names
+] as const;
+
+/** One of the signals. */
+export type Signal = (typeof SIGNALS)[number];
+
+/** A signal in one window of flows. */
+export interface Reading {
+  readonly signal: string;
+  readonly value: number;
+  /** Above is drift; null when it could not be judged. */
+  readonly threshold: number | null;
+  /** Below is calm; at most the threshold. */
+  readonly calm: number | null;
+}
