@@ -50,15 +50,18 @@ export interface LifecyclePolicy {
     readonly ratioOf: readonly string[];
   };
   readonly alarm: { readonly day: AlarmRule; readonly week: AlarmRule };
+  /**
+   * After a promotion, a lost gate or a failure nothing is retrained for some days of flows. After a challenger of a
+   * schema break lost, this is as long again as the break has lasted.
+   */
   readonly coolDown: {
-    /** Days of flows after a promotion, a lost gate or a failure in which nothing is retrained. */
     readonly days: number;
-    /** A rise of the error above this, or a schema break, overrides it once. */
+    /** A rise of the error above this, or a new schema break, overrides it once. */
     readonly errorRise: number;
   };
   /** Flows that must have been seen since the alarm began: at least `rows`, and `rowsPerClass` for each judged class. */
   readonly minSamples: { readonly rows: number; readonly rowsPerClass: number };
-  /** At most this many retrainings within these days of flows. */
+  /** At most this many retrainings within these days of flows; those after a schema break do not count. */
   readonly budget: { readonly retrains: number; readonly days: number };
   readonly frozen: readonly FrozenWindow[];
   /** Tries of one retraining. @minimum 1 */
@@ -83,7 +86,7 @@ export interface LifecyclePolicy {
 
 /** What holds where a policy file says nothing. */
 export const DEFAULT_POLICY: LifecyclePolicy = Object.freeze({
-  retrainOn: ['feature_severity', 'class_severity', 'error_rise', 'data_quality'],
+  retrainOn: ['feature_severity', 'error_rise', 'data_quality'],
   schemaBreak: { signals: ['data_quality'], ratio: 1.5, ratioOf: ['feature_severity'] },
   alarm: {
     day: { windows: 2, of: 3, suddenRatio: 1.5, calmWindows: 2 },
@@ -95,7 +98,7 @@ export const DEFAULT_POLICY: LifecyclePolicy = Object.freeze({
   frozen: [],
   attempts: 3,
   gate: {
-    minHeldOutRows: 1000,
+    minHeldOutRows: 500,
     minGain: 0,
     minGainSchemaBreak: -0.005,
     maxClassLoss: 0.1,

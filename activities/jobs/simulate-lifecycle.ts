@@ -4,6 +4,7 @@
  * Three ways to serve are compared on the same flows: the first version for ever (frozen), a new one on the first of
  * each month (calendar), and the loop. Each day is answered by the version that serves in its first hour.
  */
+import type { Json } from '../../contracts/json.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import { isoWeekOf } from '../../dag/partitions.js';
@@ -338,12 +339,12 @@ class LifecycleSimulation {
     );
     return this.#decisions
       .filter(({ kind }) => kind === 'retrain' || kind === 'held' || kind === 'notice')
-      .map(({ partition, reason, evidence, kind }) => ({
-        partition,
-        signal: reason,
-        cause: Array.isArray(evidence['causes']) ? evidence['causes'].join('; ') : '',
-        retrained: kind !== 'notice' && retrained.has(partition),
-      }));
+      .flatMap(({ kind, partition, evidence }) =>
+        textsOf(evidence['alarms']).map((signal) => ({
+          ...{ partition, signal, cause: textsOf(evidence['causes']).join('; ') },
+          retrained: kind !== 'notice' && retrained.has(partition),
+        })),
+      );
   }
 }
 
@@ -400,6 +401,10 @@ class WeekTally {
     );
     return scoreConfusion(confusion, names).weightedF1;
   }
+}
+
+function textsOf(value: Json | undefined): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
 }
 
 function eceOf({ confidence, right }: Answered): number {

@@ -94,14 +94,14 @@ export function compareWithinClasses(request: WithinClassesRequest): WithinClass
   const referenceCounts = new Float64Array(layout.length);
   const currentCounts = new Float64Array(layout.length);
 
-  // draw 0 is what was seen
-  for (let draw = 0; draw <= draws; draw++) {
+  // turn 0 is what was seen
+  for (let turn = 0; turn <= draws; turn++) {
     total.reference.fill(0);
     total.current.fill(0);
     strata.forEach((stratum, s) => {
-      const n = draw === 0 ? seen(stratum, currentCounts) : drawn(stratum, currentCounts, random);
-      const others = stratum.rows - n;
-      const as = others > 0 ? n / others : 0;
+      if (turn === 0) see(stratum, currentCounts);
+      else draw(stratum, currentCounts, random);
+      const as = stratum.currentRows / (stratum.rows - stratum.currentRows);
       for (let k = 0; k < layout.length; k++) {
         const rest = stratum.counts[k]! - currentCounts[k]!; // both as long as the layout
         referenceCounts[k] = rest;
@@ -109,11 +109,11 @@ export function compareWithinClasses(request: WithinClassesRequest): WithinClass
         total.current[k]! += currentCounts[k]!;
       }
       if (stratum.isJudged)
-        severities[s]![draw] = severityOf(layout, weights, currentCounts, referenceCounts);
+        severities[s]![turn] = severityOf(layout, weights, currentCounts, referenceCounts);
     });
-    severity[draw] = severityOf(layout, weights, total.current, total.reference);
-    aloneDistance[draw] = distanceAlone(layout, alone, total.current, total.reference);
-    if (draw === 0)
+    severity[turn] = severityOf(layout, weights, total.current, total.reference);
+    aloneDistance[turn] = distanceAlone(layout, alone, total.current, total.reference);
+    if (turn === 0)
       for (const { feature, offset, size } of layout.parts)
         features[feature] = scaledWassersteinOfCounts(total.current, total.reference, offset, size);
   }
@@ -222,18 +222,17 @@ function rowsByClass({ n, classes, blocks }: ClassedFlows, classCount: number): 
 }
 
 /** Counts the current side as it was seen. */
-function seen(stratum: Stratum, counts: Float64Array): number {
+function see(stratum: Stratum, counts: Float64Array): void {
   counts.fill(0);
   count(stratum, stratum.rows - stratum.currentRows, stratum.rows, counts);
-  return stratum.currentRows;
 }
 
-/** Counts a current side of blocks drawn from both; the last block may make it a little larger. */
-function drawn(
+/** Counts a current side of blocks drawn from both; the last block in part, so that the size is exact. */
+function draw(
   stratum: Stratum,
   counts: Float64Array,
   random: WithinClassesRequest['random'],
-): number {
+): void {
   const { order, starts, currentRows } = stratum;
   counts.fill(0);
   let n = 0;
@@ -243,11 +242,10 @@ function drawn(
     order[other] = order[k]!;
     order[k] = block;
     const from = starts[block]!; // starts has one more than order
-    const to = starts[block + 1]!;
+    const to = Math.min(starts[block + 1]!, from + currentRows - n);
     count(stratum, from, to, counts);
     n += to - from;
   }
-  return n;
 }
 
 function count({ cells, width }: Stratum, from: number, to: number, counts: Float64Array): void {

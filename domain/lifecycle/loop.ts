@@ -139,12 +139,13 @@ export type DecisionKind =
 
 /** Why a retraining was started. */
 interface Trigger {
-  readonly reportHash: string;
   readonly partition: string;
   /** Of the newest flows behind it, epoch ms. */
   readonly endMs: number;
   readonly afterSchemaBreak: boolean;
   readonly reason: string;
+  /** The window behind it; empty when a person asked. */
+  readonly evidence: JsonObject;
 }
 
 /** What is under way. */
@@ -189,6 +190,8 @@ export interface LoopState {
   readonly retrains: readonly number[];
   /** End of the newest window heard, by length. */
   readonly newestMs: { readonly day: number; readonly week: number };
+  /** The window heard last; empty before the first. */
+  readonly partition: string;
   /** Reports heard, oldest first, at most `REMEMBERED_REPORTS`. */
   readonly seen: readonly string[];
 }
@@ -216,6 +219,7 @@ export function startLoop(policy: LifecyclePolicy): LoopState {
     overridden: false,
     retrains: [],
     newestMs: { day: 0, week: 0 },
+    partition: '',
     seen: [],
   };
 }
@@ -265,7 +269,9 @@ export function stepLoop(state: LoopState, event: LoopEvent): LoopStep {
       if (phase.name !== 'rolling_back' || phase.to !== event.version) break;
       return {
         state: { ...state, phase: { name: 'idle' } },
-        commands: [record('failed', '', `rollback failed: ${event.reason}`, {}, event.at)],
+        commands: [
+          record('failed', state.partition, `rollback failed: ${event.reason}`, {}, event.at),
+        ],
       };
     case 'retrain_forced':
     case 'promote_asked':
@@ -314,7 +320,8 @@ function listen(state: LoopState, window: WindowJudged): LoopState {
     const key = `${window.length}/${reading.signal}`;
     alarms[key] = stepAlarm(alarms[key] ?? SILENT, reading, window.rows, rule);
   }
-  return { ...state, alarms, newestMs: { ...state.newestMs, [window.length]: window.endMs } };
+  const newestMs = { ...state.newestMs, [window.length]: window.endMs };
+  return { ...state, alarms, newestMs, partition: window.partition };
 }
 
 /** What a window says of a version that was promoted lately; null when it is not watched or did well. */
@@ -352,9 +359,11 @@ function onShadowed(
   if (gains.length < windows) {
     return { state: { ...state, phase: { ...phase, gains } }, commands: [noted(reason)] };
   }
-  return mean >= -maxLoss
-    ? promote(state, phase.trigger, phase.challenger, reason, window.at)
-    : giveUp(state, phase.trigger, 'keep', reason, window.at);
+  const step =
+    mean >= -maxLoss
+      ? promote(state, phase.trigger, phase.challenger, reason, window.at)
+      : giveUp(state, phase.trigger, 'keep', reason, window.at);
+  return { state: step.state, commands: [noted(reason), ...step.commands] };
 }
 
 /** What an idle loop does about a window. */
@@ -366,7 +375,7 @@ function decideOn(state: LoopState, window: WindowJudged): LoopStep {
   const urgent = raised.filter(({ signal }) => policy.retrainOn.includes(signal));
   const notices = raised.filter(({ signal }) => !policy.retrainOn.includes(signal));
   const tell = notices.map((reading) =>
-    record('notice', window.partition, describe(reading), about(window), window.at),
+    record('notice', window.partition, describe(reading), about(window, [reading]), window.at),
   );
   if (urgent.length === 0) {
     const calm: LoopState = { ...state, held: null };
@@ -407,10 +416,10 @@ function triggerOf(
       (ratioOf.includes(signal) && threshold !== null && value > ratio * threshold),
   );
   return {
-    reportHash: window.reportHash,
     partition: window.partition,
     endMs: window.endMs,
     afterSchemaBreak,
+    evidence: about(window, urgent),
     reason: `${window.partition}: ${urgent.map(describe).join(', ')}`,
   };
 }
@@ -437,6 +446,7 @@ function whyHeld(
   if (trigger.endMs < state.coolUntilMs && !mayOverride(state, trigger, urgent)) {
     return `cooling down until ${isoDay(state.coolUntilMs)}`;
   }
+  if (trigger.afterSchemaBreak) return null;
   const { retrains, days } = policy.budget;
   const spent = state.retrains.filter((end) => end > trigger.endMs - days * DAY_MS).length;
   if (spent >= retrains) return `${spent} retrainings within ${days} days are the budget`;
@@ -455,7 +465,7 @@ function mayOverride(state: LoopState, trigger: Trigger, urgent: readonly Readin
 function startRetrain(state: LoopState, trigger: Trigger, at: number): LoopStep {
   const { days } = state.policy.budget;
   const overridden = state.overridden || trigger.endMs < state.coolUntilMs;
-  const retrains = [...state.retrains, trigger.endMs].filter(
+  const retrains = [...state.retrains, ...(trigger.afterSchemaBreak ? [] : [trigger.endMs])].filter(
     (end) => end > trigger.endMs - days * DAY_MS,
   );
   const phase = { name: 'retraining', trigger, attempt: 1 } as const;
@@ -600,9 +610,11 @@ function giveUp(
   at: number,
   evidence: JsonObject = evidenceOf(trigger),
 ): LoopStep {
-  const coolUntil = newestOf(state, trigger) + state.policy.coolDown.days * DAY_MS;
+  const now = newestOf(state, trigger);
+  const isBreak = trigger.afterSchemaBreak && state.breakMs !== null;
+  const pause = isBreak ? now - state.breakMs : state.policy.coolDown.days * DAY_MS;
   return {
-    state: settled(state, coolUntil),
+    state: { ...settled(state, now + pause), overridden: isBreak },
     commands: [record(kind, trigger.partition, reason, evidence, at)],
   };
 }
@@ -637,7 +649,13 @@ function onRolledBack(
       watchUntilMs: null,
     },
     commands: [
-      record('rolled_back', '', `version ${to} serves again: ${reason}`, { version: to }, at),
+      record(
+        'rolled_back',
+        state.partition,
+        `version ${to} serves again: ${reason}`,
+        { version: to },
+        at,
+      ),
     ],
   };
 }
@@ -650,7 +668,15 @@ function onAsked(
   const { phase, serving, previous } = state;
   const refuse = (why: string): LoopStep => ({
     state,
-    commands: [record('refused', '', `${event.by} asked: ${why}`, { asked: event.kind }, event.at)],
+    commands: [
+      record(
+        'refused',
+        state.partition,
+        `${event.by} asked: ${why}`,
+        { asked: event.kind },
+        event.at,
+      ),
+    ],
   });
   const idle = phase.name === 'idle';
   const chosen = phase.name === 'shadow' || phase.name === 'awaiting_approval';
@@ -658,8 +684,8 @@ function onAsked(
     return refuse(`the loop is busy (${phase.name})`);
   }
   const trigger: Trigger = {
-    ...{ reportHash: '', partition: '', endMs: Math.max(state.newestMs.day, state.newestMs.week) },
-    ...{ afterSchemaBreak: false, reason: `asked by ${event.by}` },
+    ...{ partition: state.partition, endMs: Math.max(state.newestMs.day, state.newestMs.week) },
+    ...{ afterSchemaBreak: false, reason: `asked by ${event.by}`, evidence: {} },
   };
   switch (event.kind) {
     case 'retrain_forced':
@@ -669,7 +695,7 @@ function onAsked(
       return promote(state, trigger, event.version, trigger.reason, event.at);
     case 'rollback_asked':
       if (previous === null || serving === null) return refuse('there is no version to go back to');
-      return rollBack(state, previous, serving, trigger.reason, { partition: '', at: event.at });
+      return rollBack(state, previous, serving, trigger.reason, { ...trigger, at: event.at });
   }
 }
 
@@ -679,7 +705,7 @@ function onPause(
 ): LoopStep {
   const paused = event.kind === 'paused';
   if (state.paused === paused) return unchanged(state);
-  const said = record(event.kind, '', `by ${event.by}`, {}, event.at);
+  const said = record(event.kind, state.partition, `by ${event.by}`, {}, event.at);
   const next: LoopState = { ...state, paused };
   if (paused || state.held === null || state.phase.name !== 'idle') {
     return { state: next, commands: [said] };
@@ -731,17 +757,18 @@ function record(
   return { kind: 'record_decision', decision: { kind, partition, reason, evidence, at } };
 }
 
-function about(window: WindowJudged): JsonObject {
+function about(window: WindowJudged, alarms: readonly Reading[] = []): JsonObject {
   const { reportHash, length, rows, version, readings, causes, scores } = window;
   return {
     ...{ reportHash, length, rows, version, causes },
+    alarms: alarms.map(({ signal }) => signal),
     readings: readings.map((reading) => ({ ...reading })),
     scores: scores.map((score) => ({ ...score })),
   };
 }
 
-function evidenceOf({ reportHash, afterSchemaBreak }: Trigger): JsonObject {
-  return { reportHash, afterSchemaBreak };
+function evidenceOf({ evidence, afterSchemaBreak }: Trigger): JsonObject {
+  return { ...evidence, afterSchemaBreak };
 }
 
 function gateJson({ gain, classes, ...gate }: GateEvidence): JsonObject {

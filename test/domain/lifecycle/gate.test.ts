@@ -13,7 +13,7 @@ test('a challenger that is surely better passes', () => {
 });
 
 test.each<[string, Partial<GateEvidence>, string]>([
-  ['on too few rows', { heldOutRows: 999 }, '999 held-out rows, 1000 are needed'],
+  ['on too few rows', { heldOutRows: 499 }, '499 held-out rows, 500 are needed'],
   [
     'whose gain may be chance',
     { gain: { lower: 0, upper: 0.1 } },

@@ -14,6 +14,11 @@ import {
 
 const DAY_MS = 86_400_000;
 
+const POLICY: LifecyclePolicy = {
+  ...DEFAULT_POLICY,
+  retrainOn: [...DEFAULT_POLICY.retrainOn, 'class_severity'],
+};
+
 describe('a window', () => {
   test('without an alarm is noted', () => {
     expect(decisions(fold([aDay(1)]).commands)).toEqual(['noted']);
@@ -127,6 +132,14 @@ describe('an alarm is held', () => {
     expect(started(after.commands.slice(-1))).toBe(true);
   });
 
+  test('after a challenger of a schema break lost, as long again as the break lasts', () => {
+    const lost = aResult({ heldOutRows: 0 });
+    const daily = [1, 2, 3, 4, 5, 6, 7, 8].map((day) => aDay(day, { data_quality: 3 }));
+    const { commands } = fold(daily.flatMap((window) => [window, lost]));
+    const tried = commands.flatMap((one) => (one.kind === 'start_retrain' ? [one.partition] : []));
+    expect(tried).toEqual(['2022-03-01', '2022-03-02', '2022-03-04', '2022-03-08']);
+  });
+
   test('when the budget is spent', () => {
     const lost = aResult({ gain: { lower: -1, upper: 1 } });
     const spent = [1, 9, 17].flatMap((day) => [aDay(day, { class_severity: 3 }), lost]);
@@ -176,7 +189,7 @@ describe('a challenger that won', () => {
 
   test('and is worse in shadow is not promoted', () => {
     const { commands } = fold([alarmed, aResult(), scored(aDay(2), { 1: 0.8, 2: 0.77 })]);
-    expect(decisions(commands)).toEqual(['retrain', 'shadow', 'keep']);
+    expect(decisions(commands)).toEqual(['retrain', 'shadow', 'noted', 'keep']);
   });
 
   test('stays in shadow while there are no labels', () => {
@@ -306,7 +319,7 @@ const anyEvent: fc.Arbitrary<LoopEvent> = fc.oneof(
 test('whatever happens, one command is under way at most and what serves was reported back', () => {
   fc.assert(
     fc.property(fc.array(anyEvent, { maxLength: 80 }), fc.boolean(), (events, approval) => {
-      let state = startLoop({ ...DEFAULT_POLICY, approvalHours: approval ? 1 : null });
+      let state = startLoop({ ...POLICY, approvalHours: approval ? 1 : null });
       for (const event of events) {
         const before = state;
         const step = stepLoop(before, event);
@@ -336,7 +349,7 @@ function fold(
   events: readonly LoopEvent[],
   policy: Partial<LifecyclePolicy> = {},
 ): { state: LoopState; commands: LoopCommand[] } {
-  let state = startLoop({ ...DEFAULT_POLICY, ...policy });
+  let state = startLoop({ ...POLICY, ...policy });
   const commands: LoopCommand[] = [];
   for (const event of events) {
     const step = stepLoop(state, event);
