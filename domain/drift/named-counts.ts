@@ -1,0 +1,104 @@
+/** Counts by name, such as flows by domain: laid side by side for the distances between counts, and their divergence. */
+
+/** How often each name occurs. */
+export type NamedCounts = ReadonlyMap<string, number>;
+
+/** The name under which all names without a count of their own are counted. */
+export const OTHER_NAMES = '__other__';
+
+/** Counts of two windows in the same K categories. */
+export interface AlignedCounts {
+  /** Shape [K], `OTHER_NAMES` last. */
+  readonly names: readonly string[];
+  /** Shape [K]. */
+  readonly current: Float64Array;
+  /** Shape [K]. */
+  readonly reference: Float64Array;
+}
+
+/** How often each name occurs, in the order of first occurrence. */
+export function countNames(names: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}
+
+/**
+ * Two windows' counts in one order of names: those of the reference, then those that are new.
+ *
+ * @param top the most frequent names of the reference to keep (of equals the first by name), what is left of both
+ *   windows is counted under `OTHER_NAMES`. @default all names of both windows, and nothing under `OTHER_NAMES`
+ */
+export function alignCounts(
+  current: NamedCounts,
+  reference: NamedCounts,
+  top?: number,
+): AlignedCounts {
+  const names = top === undefined ? allNames(current, reference) : mostFrequent(reference, top);
+  const counts = (of: NamedCounts): Float64Array => {
+    const aligned = new Float64Array(names.length + 1);
+    let left = 0;
+    for (const count of of.values()) left += count;
+    names.forEach((name, k) => {
+      const count = of.get(name) ?? 0;
+      aligned[k] = count;
+      left -= count;
+    });
+    aligned[names.length] = left;
+    return aligned;
+  };
+  return {
+    names: [...names, OTHER_NAMES],
+    current: counts(current),
+    reference: counts(reference),
+  };
+}
+
+/**
+ * `klDivergence` of all names and `OTHER_NAMES`, for many names: each is looked up once.
+ *
+ * The sum of (c + alpha) ln((c + alpha) / (r + alpha)) runs over the names of the current window; names that it lacks
+ * add alpha ln(alpha / (r + alpha)) each, which is the sum over all names of the reference less the names met. K and
+ * the totals enter last.
+ *
+ * @param alpha pseudo-count per name, > 0. @default 0.5 (Jeffreys)
+ * @returns nats, >= 0; equal to `klDivergence` of `alignCounts` but for rounding
+ */
+export function klOfNames(current: NamedCounts, reference: NamedCounts, alpha = 0.5): number {
+  let terms = 0;
+  let absent = 0; // of ln(r + alpha)
+  let met = 0;
+  let currentTotal = 0;
+  let referenceTotal = 0;
+  reference.forEach((r) => {
+    absent += Math.log(r + alpha);
+    referenceTotal += r;
+  });
+  current.forEach((c, name) => {
+    const r = reference.get(name);
+    const logarithm = Math.log((r ?? 0) + alpha);
+    terms += (c + alpha) * (Math.log(c + alpha) - logarithm);
+    currentTotal += c;
+    if (r === undefined) return;
+    absent -= logarithm;
+    met++;
+  });
+  const K = current.size + reference.size - met + 1;
+  terms += alpha * ((reference.size - met) * Math.log(alpha) - absent);
+  const q0 = currentTotal + alpha * K;
+  const p0 = referenceTotal + alpha * K;
+  return terms / q0 + Math.log(p0 / q0);
+}
+
+function allNames(current: NamedCounts, reference: NamedCounts): string[] {
+  const names = [...reference.keys()];
+  for (const name of current.keys()) if (!reference.has(name)) names.push(name);
+  return names;
+}
+
+function mostFrequent(counts: NamedCounts, top: number): string[] {
+  return [...counts]
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .slice(0, top)
+    .map(([name]) => name);
+}
