@@ -5,6 +5,7 @@
  */
 import { PipelineError } from '../../contracts/errors.js';
 import { kolmogorovSurvival } from './kolmogorov.js';
+import { sortNumbers } from './sort-numbers.js';
 
 /** What the test says. */
 export interface KsResult {
@@ -44,7 +45,7 @@ export function ksTest(
 
 /** Ascending copy. */
 function sorted(sample: ArrayLike<number>): Float64Array {
-  const values = new Float64Array(sample).sort(); // NaN comes last
+  const values = sortNumbers(sample); // NaN comes last
   if (!Number.isNaN(values[values.length - 1] ?? NaN)) return values;
   throw new PipelineError({
     code: 'DRIFT_INPUT',
