@@ -8,8 +8,7 @@
 /** Below this the built-in sort is faster. */
 const FEW = 2_000;
 
-const DIGIT_BITS = 11;
-const RADIX = 2 ** DIGIT_BITS;
+const RADIX = 2 ** 11;
 
 /** Where each digit lies, the least significant one first: its word, and the bits below it. */
 const DIGITS = [0, 1].flatMap((word) => [0, 11, 22].map((shift) => ({ word, shift })));
@@ -18,11 +17,16 @@ const DIGITS = [0, 1].flatMap((word) => [0, 11, 22].map((shift) => ({ word, shif
 export function sortNumbers(values: ArrayLike<number>): Float64Array {
   const sorted = new Float64Array(values);
   if (sorted.length < FEW) return sorted.sort();
+  const places = new Uint32Array(RADIX);
   let keys = new Uint32Array(sorted.buffer);
   let spare = new Uint32Array(keys.length);
   toKeys(keys);
   for (const { word, shift } of DIGITS) {
-    if (distribute(keys, spare, word, shift)) [keys, spare] = [spare, keys];
+    countDigits(keys, word, shift, places);
+    if (places.includes(sorted.length)) continue; // all have the same digit
+    addUp(places);
+    distribute(keys, spare, word, shift, places);
+    [keys, spare] = [spare, keys];
   }
   fromKeys(keys);
   return new Float64Array(keys.buffer);
@@ -54,21 +58,31 @@ function fromKeys(words: Uint32Array): void {
   }
 }
 
-/** Copies keys in the order of one digit; says no, and copies nothing, when all have the same. */
-function distribute(from: Uint32Array, to: Uint32Array, word: number, shift: number): boolean {
-  const starts = new Uint32Array(RADIX);
-  for (let i = word; i < from.length; i += 2) starts[(from[i]! >>> shift) % RADIX]!++; // i < length
-  let start = 0;
+function countDigits(keys: Uint32Array, word: number, shift: number, counts: Uint32Array): void {
+  counts.fill(0);
+  for (let i = word; i < keys.length; i += 2) counts[(keys[i]! >>> shift) & (RADIX - 1)]!++; // i < length
+}
+
+/** Turns the count of each digit into the place of its first key. */
+function addUp(counts: Uint32Array): void {
+  let place = 0;
   for (let digit = 0; digit < RADIX; digit++) {
-    const count = starts[digit]!; // digit < RADIX
-    if (2 * count === from.length) return false;
-    starts[digit] = start;
-    start += count;
+    const count = counts[digit]!; // digit < RADIX
+    counts[digit] = place;
+    place += count;
   }
+}
+
+function distribute(
+  from: Uint32Array,
+  to: Uint32Array,
+  word: number,
+  shift: number,
+  places: Uint32Array,
+): void {
   for (let i = 0; i < from.length; i += 2) {
-    const at = 2 * starts[(from[i + word]! >>> shift) % RADIX]!++; // two words a number
+    const at = 2 * places[(from[i + word]! >>> shift) & (RADIX - 1)]!++; // two words a number
     to[at] = from[i]!;
     to[at + 1] = from[i + 1]!;
   }
-  return true;
 }
