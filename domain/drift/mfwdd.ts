@@ -271,10 +271,9 @@ function rowsByClass({ columns, classes }: FeatureWindow): Map<string, number[]>
 function take({ columns }: FeatureWindow, rows: readonly number[]): FeatureWindow {
   const taken = new Map<string, Float64Array>();
   for (const [name, values] of columns) {
-    taken.set(
-      name,
-      Float64Array.from(rows, (row) => values[row]!), // rows of this window
-    );
+    const some = new Float64Array(rows.length);
+    rows.forEach((row, i) => (some[i] = values[row]!)); // rows of this window
+    taken.set(name, some);
   }
   return { columns: taken };
 }
