@@ -249,26 +249,31 @@ export class Adwin {
   }
 }
 
+/** Least value of each option that is a count. */
+const LEAST = { clock: 1, maxBuckets: 2, minWindowLength: 1, gracePeriod: 0 } as const;
+
 function requireOptions(options: Required<AdwinOptions>): void {
-  const { delta, clock, maxBuckets, minWindowLength, gracePeriod } = options;
-  const whole = { clock: [clock, 1], maxBuckets: [maxBuckets, 2] } as const;
-  const more = { minWindowLength: [minWindowLength, 1], gracePeriod: [gracePeriod, 0] } as const;
-  const faults: [string, string][] = Object.entries({ ...whole, ...more })
-    .filter(([, [value, least]]) => !(Number.isSafeInteger(value) && value >= least))
-    .map(([name, [value, least]]) => [`${name} ${value}`, `a whole ${name} >= ${least}`]);
-  if (!(delta > 0 && delta < 1)) faults.push([`delta ${delta}`, 'delta between 0 and 1']);
+  const { delta } = options;
+  const faults = delta > 0 && delta < 1 ? [] : [`delta ${delta}, expected between 0 and 1`];
+  for (const [name, least] of Object.entries(LEAST)) {
+    const value = options[name as keyof typeof LEAST]; // its keys
+    if (Number.isSafeInteger(value) && value >= least) continue;
+    faults.push(`${name} ${value}, expected whole and at least ${least}`);
+  }
   if (faults.length === 0) return;
   throw new PipelineError({
     code: 'DRIFT_INPUT',
-    found: faults.map(([found]) => found).join(', '),
-    expected: faults.map(([, expected]) => expected).join(', '),
+    found: faults.join('; '),
     fix: 'Correct the options of ADWIN.',
   });
 }
 
 function requireRows({ rows, width, options }: AdwinState): void {
   const held = rows.reduce((sum, row, i) => sum + (row.length / 2) * 2 ** i, 0);
-  const fits = rows.every((row) => row.length % 2 === 0 && row.length <= 2 * options.maxBuckets);
+  const fits = rows.every(
+    ({ length }) =>
+      length % 2 === 0 && length <= 2 * options.maxBuckets && (length > 0 || width === 0),
+  );
   if (held === width && fits && rows.length > 0 && rows.length <= ROWS) return;
   throw new PipelineError({
     code: 'DRIFT_INPUT',

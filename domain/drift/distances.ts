@@ -78,7 +78,7 @@ export function sampleStabilityIndex(
 }
 
 /**
- * Wasserstein-1 distance of two samples: the integral of |F - G|.
+ * Wasserstein-1 distance of two samples: the integral of |F - G|; NaN when a sample is empty or has a NaN.
  *
  * @see scipy.stats.wasserstein_distance
  */
@@ -87,6 +87,7 @@ export function wassersteinDistance(a: ArrayLike<number>, b: ArrayLike<number>):
   const y = sortNumbers(b);
   const n = x.length;
   const m = y.length;
+  if (Number.isNaN(x[n - 1]) || Number.isNaN(y[m - 1])) return NaN; // sorted last
   let distance = 0;
   let before = Math.min(x[0] ?? NaN, y[0] ?? NaN);
   for (let i = 0, j = 0; i < n || j < m;) {

@@ -141,7 +141,7 @@ export function jsDriftTest(
  * Tests all chosen features of two windows.
  *
  * @throws PipelineError DRIFT_SHAPE when a window or the importances lack a chosen feature
- * @throws PipelineError DRIFT_INPUT when a window is empty, or has a NaN where a p-value is asked for
+ * @throws PipelineError DRIFT_INPUT when a window is empty or has a NaN
  */
 export function detectMfwdd(
   reference: FeatureWindow,
@@ -228,13 +228,16 @@ function importanceOf(name: string, D: number, { featureImportances }: MfwddConf
 
 function column({ columns }: FeatureWindow, name: string): ArrayLike<number> {
   const values = columns.get(name) ?? missing(name, [...columns.keys()]);
-  if (values.length > 0) return values;
+  let row = 0;
+  while (row < values.length && !Number.isNaN(values[row])) row++;
+  if (row > 0 && row === values.length) return values;
   throw new PipelineError({
     code: 'DRIFT_INPUT',
     column: name,
-    found: 'a window without flows',
-    expected: 'at least one flow in each window',
-    fix: 'Leave out what has no flows.',
+    row: row + 1,
+    found: values.length === 0 ? 'a window without flows' : 'NaN',
+    expected: 'a number for each flow, and at least one flow in each window',
+    fix: 'Leave out what has no flows, and say what a missing value counts as.',
   });
 }
 

@@ -4,7 +4,7 @@
 export type NamedCounts = ReadonlyMap<string, number>;
 
 /** The name under which all names without a count of their own are counted. */
-export const OTHER_NAMES = '__other__';
+const OTHER_NAMES = '__other__';
 
 /** Counts of two windows in the same K categories. */
 export interface AlignedCounts {

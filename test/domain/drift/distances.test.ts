@@ -103,6 +103,11 @@ test('a frequent value takes several quantile bins together', () => {
   expect(quantileEdges([5, 5, 5], 10)).toEqual([]);
 });
 
+test('Wasserstein of a sample with a NaN, or of none, is NaN', () => {
+  expect(wassersteinDistance([1, NaN], [2])).toBeNaN();
+  expect(wassersteinDistance([], [2])).toBeNaN();
+});
+
 test('quantiles are linear between order statistics', () => {
   expect(quantile([4, 1, 3, 2], 0.5)).toBe(2.5);
   expect(quantile([1, 2], 0.99)).toBeCloseTo(1.99, 12);

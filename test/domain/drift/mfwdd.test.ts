@@ -118,11 +118,17 @@ test('a feature that a window or the importances lack is named', () => {
   expect(() => detectMfwdd(reference, current, { featureImportances })).toThrow(/DRIFT_SHAPE/);
 });
 
-test('windows without classes or without flows are refused', () => {
+test('windows without classes, without flows or with a NaN are refused', () => {
   const unlabelled = { columns: reference.columns };
   expect(() => detectMfwddByClass(unlabelled, current)).toThrow(/DRIFT_SHAPE/);
   const empty = { columns: new Map([['f0', []]]) };
   expect(() => detectMfwdd(empty, empty)).toThrow(/DRIFT_INPUT/);
+  const holed = { columns: new Map([['f0', [1, NaN]]]) };
+  for (const driftTest of [wassersteinDriftTest(), ksDriftTest(), jsDriftTest()]) {
+    expect(() => detectMfwdd(reference, holed, { driftTest, chosenFeatures: ['f0'] })).toThrow(
+      /DRIFT_INPUT.*f0.*NaN/s,
+    );
+  }
 });
 
 function windowOf({ seed, n, features, classes: [first, count] }: Recipe): FeatureWindow {
