@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   DOWNLOAD_RECORD_INVALID: 'final',
   DOWNLOAD_REFUSED: 'final',
   DOWNLOAD_WEEK_UNKNOWN: 'final',
+  DRIFT_INPUT: 'final',
   DRIFT_SHAPE: 'final',
   ENSEMBLE_MEMBERS: 'final',
   FEATURE_LEAKS: 'final',

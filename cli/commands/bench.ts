@@ -1,6 +1,7 @@
 /** `sentinel bench`: how fast we are, against peers in the same run. */
 import { resolve } from 'node:path';
 import { Argument, Command } from 'commander';
+import { benchDrift } from '../bench/drift.js';
 import { benchEngine } from '../bench/engine.js';
 import { INGEST_PEERS, type IngestPeerName } from '../bench/ingest-peer.js';
 import { benchIngest } from '../bench/ingest.js';
@@ -28,6 +29,8 @@ const BENCHES = {
     const threads = wholeNumber('--threads', options.threads, 1);
     return benchClassify({ pairs, flows, threads, setupDir: installation.setupDir }, say);
   },
+  drift: (pairs: number, { python }: BenchOptions): Promise<BenchCase[]> =>
+    benchDrift({ pairs, python }, say),
   engine: (pairs: number): Promise<BenchCase[]> => benchEngine(pairs, say),
   ingest: (pairs: number, options: BenchOptions): Promise<(BenchCase | BenchAlone)[]> => {
     const peers = peerNames(options.peers ?? '');
@@ -56,7 +59,7 @@ export function benchCommand(): Command {
     .option('--peers <names>', `ingest: against which of ${INGEST_PEERS.join(',')}`)
     .option(
       '--python <path>',
-      'ingest, models: interpreter with scripts/bench/requirements.txt',
+      'drift, ingest, models: interpreter with scripts/bench/requirements.txt',
       'python3',
     )
     .option('--file <path...>', 'ingest: these flow files instead of generated ones', [])

@@ -4,6 +4,7 @@
  * K = categories or bins; counts are >= 0. Natural logarithms (nats) everywhere.
  * Golden vectors: test/golden/drift-distances.json (scipy).
  */
+import { sortNumbers } from './sort-numbers.js';
 
 /** Counts per category or bin, shape [K]. */
 export type Counts = ArrayLike<number>;
@@ -77,22 +78,23 @@ export function sampleStabilityIndex(
 }
 
 /**
- * Wasserstein-1 distance of two samples: the integral of |F - G|.
+ * Wasserstein-1 distance of two samples: the integral of |F - G|; NaN when a sample is empty or has a NaN.
  *
  * @see scipy.stats.wasserstein_distance
  */
 export function wassersteinDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const x = Float64Array.from(a).sort();
-  const y = Float64Array.from(b).sort();
+  const x = sortNumbers(a);
+  const y = sortNumbers(b);
+  const n = x.length;
+  const m = y.length;
+  if (Number.isNaN(x[n - 1]) || Number.isNaN(y[m - 1])) return NaN; // sorted last
   let distance = 0;
-  let i = 0;
-  let j = 0;
   let before = Math.min(x[0] ?? NaN, y[0] ?? NaN);
-  while (i < x.length || j < y.length) {
-    const value = Math.min(x[i] ?? Infinity, y[j] ?? Infinity);
-    distance += Math.abs(i / x.length - j / y.length) * (value - before);
-    while (i < x.length && x[i] === value) i++;
-    while (j < y.length && y[j] === value) j++;
+  for (let i = 0, j = 0; i < n || j < m;) {
+    const value = i === n ? y[j]! : j === m ? x[i]! : Math.min(x[i]!, y[j]!); // one of the two is not at its end
+    distance += Math.abs(i / n - j / m) * (value - before);
+    while (i < n && x[i] === value) i++;
+    while (j < m && y[j] === value) j++;
     before = value;
   }
   return distance;
@@ -101,15 +103,13 @@ export function wassersteinDistance(a: ArrayLike<number>, b: ArrayLike<number>):
 /**
  * Wasserstein-1 over the pooled standard deviation (ddof 1): what MFWDD takes per feature.
  *
- * When all values are equal the distance is 0.
+ * When all values are equal the distance is 0. A feature that is constant in the reference MFWDD treats apart:
+ * `wassersteinDriftTest` in `mfwdd.ts`.
  */
 export function scaledWasserstein(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const n = a.length + b.length;
-  let mean = 0;
-  for (let i = 0; i < n; i++) mean += (i < a.length ? a[i]! : b[i - a.length]!) / n; // i < n
-  let squares = 0;
-  for (let i = 0; i < n; i++) squares += ((i < a.length ? a[i]! : b[i - a.length]!) - mean) ** 2; // i < n
-  const sd = Math.sqrt(squares / (n - 1));
+  const mean = (sum(a) + sum(b)) / n;
+  const sd = Math.sqrt((squaresAround(mean, a) + squaresAround(mean, b)) / (n - 1));
   return sd === 0 ? 0 : wassersteinDistance(a, b) / sd;
 }
 
@@ -155,7 +155,7 @@ export function scaledWassersteinOfCounts(
  * frequent takes several bins together).
  */
 export function quantileEdges(sample: ArrayLike<number>, bins: number): number[] {
-  const sorted = Float64Array.from(sample).sort();
+  const sorted = sortNumbers(sample);
   const edges: number[] = [];
   for (let k = 1; k < bins && sorted.length > 0; k++) {
     const edge = sorted[Math.min(sorted.length - 1, Math.floor((k * sorted.length) / bins))]!; // clamped
@@ -183,7 +183,7 @@ export function binOf(edges: ArrayLike<number>, value: number): number {
  * @param q in [0, 1]
  */
 export function quantile(values: ArrayLike<number>, q: number): number {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = sortNumbers(values);
   const at = q * (sorted.length - 1);
   const low = Math.floor(at);
   const below = sorted[low] ?? NaN;
@@ -191,8 +191,14 @@ export function quantile(values: ArrayLike<number>, q: number): number {
   return below + (above - below) * (at - low);
 }
 
-function sum(counts: Counts): number {
+function sum(values: ArrayLike<number>): number {
   let total = 0;
-  for (let k = 0; k < counts.length; k++) total += counts[k]!; // k < length
+  for (let i = 0; i < values.length; i++) total += values[i]!; // i < length
   return total;
+}
+
+function squaresAround(mean: number, values: ArrayLike<number>): number {
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += (values[i]! - mean) ** 2; // i < length
+  return squares;
 }

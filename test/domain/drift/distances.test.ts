@@ -49,6 +49,16 @@ test('published values: KL of shares, both ways, and PSI', () => {
   expect(populationStabilityIndex([15, 25, 35, 25], [10, 20, 30, 40])).toBeCloseTo(0.1096385113, 9);
 });
 
+test('published values: Wasserstein of two samples, Jensen-Shannon in nats and in bits', () => {
+  const a = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const b = [2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+  expect(wassersteinDistance(a, b)).toBeCloseTo(2.1666666667, 9);
+  expect(scaledWasserstein(a, b)).toBeCloseTo(0.650782254, 9);
+  const distance = jensenShannonDistance([50, 30, 20, 0], [40, 30, 20, 10]);
+  expect(distance).toBeCloseTo(0.19349646201, 10);
+  expect(distance / Math.sqrt(Math.LN2)).toBeCloseTo(0.23241293654, 10);
+});
+
 const counts = fc.array(fc.nat(50), { minLength: 8, maxLength: 8 });
 
 test('every distance is >= 0, and 0 between equals', () => {
@@ -91,6 +101,11 @@ test('a sample against itself has PSI 0, against a shifted one more than .25', (
 test('a frequent value takes several quantile bins together', () => {
   expect(quantileEdges([0, 0, 0, 0, 0, 0, 1, 2, 3, 4], 10)).toEqual([1, 2, 3, 4]);
   expect(quantileEdges([5, 5, 5], 10)).toEqual([]);
+});
+
+test('Wasserstein of a sample with a NaN, or of none, is NaN', () => {
+  expect(wassersteinDistance([1, NaN], [2])).toBeNaN();
+  expect(wassersteinDistance([], [2])).toBeNaN();
 });
 
 test('quantiles are linear between order statistics', () => {
