@@ -111,7 +111,7 @@ class LifecycleSimulation {
 
   async run(): Promise<Simulation> {
     const { firstWeeks, progress } = this.#request;
-    const startMs = mondayOf(this.#days[0]?.startMs ?? 0);
+    const startMs = firstWeek(this.#days);
     const servedMs = startMs + firstWeeks * WEEK_MS;
     const first = await this.#train(this.#rowsWithin(startMs, servedMs), servedMs);
     this.#state = { ...this.#state, serving: first.id };
@@ -140,7 +140,8 @@ class LifecycleSimulation {
         await this.#judge('day', day.startMs, day.startMs + DAY_MS, day.rows);
       }
       const rows = days.flatMap((day) => day.rows);
-      if (rows.length > 0) await this.#judge('week', weekMs, weekMs + WEEK_MS, rows);
+      if (rows.length < MIN_WEEK_ROWS) continue;
+      await this.#judge('week', weekMs, weekMs + WEEK_MS, rows);
       const week = {
         ...{
           partition: isoWeekOf(new Date(weekMs)),
@@ -424,6 +425,19 @@ function daysOf(timeFirstMs: Float64Array): Day[] {
     else own.push(row);
   }
   return [...days].map(([startMs, rows]) => ({ startMs, rows }));
+}
+
+/** Fewer flows make no week: the first day of a week of local time begins on the Sunday before. */
+const MIN_WEEK_ROWS = 200;
+
+/** Monday of the first week with enough flows, UTC. */
+function firstWeek(days: readonly Day[]): number {
+  const rows = new Map<number, number>();
+  for (const day of days) {
+    const monday = mondayOf(day.startMs);
+    rows.set(monday, (rows.get(monday) ?? 0) + day.rows.length);
+  }
+  return [...rows].find(([, n]) => n >= MIN_WEEK_ROWS)?.[0] ?? 0;
 }
 
 function mondayOf(ms: number): number {

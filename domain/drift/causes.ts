@@ -4,22 +4,23 @@ import type { Reading, Signal } from '../../contracts/signals.js';
 /** What a window showed. */
 export interface WindowFindings {
   readonly readings: readonly Reading[];
-  readonly judgedClasses: number;
+  /** Median over the judged classes of how far each moved beyond chance; 0 without any. */
+  readonly medianShift: number;
   /** By flows. */
   readonly movedClasses: readonly { readonly name: string }[];
   /** Those that moved most. */
   readonly features: readonly { readonly name: string }[];
 }
 
-/** A change of the exporter moves flows of at least this share of the classes; services change one by one. */
-const EXPORTER_SHARE = 0.25;
+/** A change of the exporter moves most classes so far; services change one by one. */
+const EXPORTER_SHIFT = 0.05;
 
 /** Names in a hint. */
 const SHOWN = 3;
 
 /** Hints, the weightiest first; none when nothing drifted. */
 export function causesOf(findings: WindowFindings): string[] {
-  const { readings, judgedClasses, movedClasses, features } = findings;
+  const { readings, medianShift, movedClasses, features } = findings;
   const drifted = (signal: Signal): boolean =>
     readings.some(
       (reading) =>
@@ -27,14 +28,11 @@ export function causesOf(findings: WindowFindings): string[] {
         reading.threshold !== null &&
         reading.value > reading.threshold,
     );
-  const movedShare = movedClasses.length / Math.max(1, judgedClasses);
   const of = listed(features.map(({ name }) => name));
   const flowsMoved = drifted('feature_severity') || drifted('class_severity');
   const causes: string[] = [];
-  if (drifted('feature_severity') && movedShare >= EXPORTER_SHARE) {
-    causes.push(
-      `exporter change: ${Math.round(100 * movedShare)} % of the classes moved, most in ${of}`,
-    );
+  if (drifted('feature_severity') && medianShift >= EXPORTER_SHIFT) {
+    causes.push(`exporter change: most classes moved, most in ${of}`);
   } else if (flowsMoved && movedClasses.length > 0) {
     const names = listed(movedClasses.map(({ name }) => name));
     causes.push(`changed services (certificate, front end, endpoints): ${names}; most in ${of}`);

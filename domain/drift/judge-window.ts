@@ -96,6 +96,8 @@ export interface JudgedWindow {
   readonly readings: readonly Reading[];
   /** Classes with enough flows to be judged by themselves. */
   readonly judgedClasses: number;
+  /** Median over these of how far each moved beyond chance, in deviations of the pooled features; 0 without any. */
+  readonly medianShift: number;
   /** Those that moved, by flows. */
   readonly movedClasses: readonly ClassShift[];
   /** The five features that moved most. */
@@ -109,13 +111,16 @@ const CALM_QUANTILE = 0.9;
 /** Of the floor, below which a reading is calm. */
 const CALM_SHARE = 0.8;
 
+const NOT_JUDGED: JudgedWindow = {
+  ...{ readings: [], judgedClasses: 0, medianShift: 0, movedClasses: [], features: [], causes: [] },
+};
+
 /** Judges a window. */
 export function judgeWindow(request: WindowRequest): JudgedWindow {
   const { reference, current, classes } = request;
   const policy = { ...WINDOW_POLICY, ...request.policy };
   const isJudged = Math.min(reference.n, current.n) >= policy.minRows;
-  if (!isJudged)
-    return { readings: [], judgedClasses: 0, movedClasses: [], features: [], causes: [] };
+  if (!isJudged) return NOT_JUDGED;
   const random = seededRandom(policy.seed, 'drift', reference.n, current.n);
   const within = compareWithinClasses({
     ...{ reference, current, classCount: classes.length, bins: reference.bins, random },
@@ -162,6 +167,7 @@ export function judgeWindow(request: WindowRequest): JudgedWindow {
         : []),
     ],
     judgedClasses: within.classes.length,
+    medianShift: quantile(within.classes.length > 0 ? shiftsOf(within) : [0], 0.5),
     movedClasses: moved,
     features: [...within.features]
       .map((value, d) => ({ name: reference.names[d] ?? '', value }))
@@ -185,6 +191,10 @@ function featureWeights(names: readonly string[]): number[] {
   });
   const total = counts.reduce<number>((sum, count) => sum + count, 0);
   return counts.map((count) => count / total);
+}
+
+function shiftsOf({ classes }: WithinClasses): number[] {
+  return classes.map(({ severity, expected }) => severity - expected);
 }
 
 function movedClasses(

@@ -395,7 +395,7 @@ function decideOn(state: LoopState, window: WindowJudged): LoopStep {
       'held',
       window.partition,
       `${trigger.reason}; ${why}`,
-      about(window),
+      trigger.evidence,
       window.at,
     );
     return { state: { ...at, held: trigger }, commands: [...tell, held] };
