@@ -48,7 +48,7 @@ export interface WindowPolicy {
 }
 
 /** The policy in use. */
-export const WINDOW_POLICY: WindowPolicy = Object.freeze({
+const WINDOW_POLICY: WindowPolicy = Object.freeze({
   minRows: 200,
   minClassRows: 30,
   draws: 200,
