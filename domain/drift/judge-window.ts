@@ -62,7 +62,7 @@ const WINDOW_POLICY: WindowPolicy = Object.freeze({
     class_mix: 0.02,
     sni_kl: 0.02,
   },
-  minClassShift: 0.1,
+  minClassShift: 0.06,
   seed: 1,
 });
 
