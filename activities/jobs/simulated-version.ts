@@ -68,6 +68,15 @@ export class SimulatedFlows {
   }
 }
 
+/** What a version learns, in order of time. */
+export interface VersionRows {
+  readonly train: readonly number[];
+  /** Later ones: they end the training, give the reject rule, and are what later errors are compared with. */
+  readonly validation: readonly number[];
+  /** What later flows are compared with. @default `train` */
+  readonly reference?: readonly number[];
+}
+
 /** How a version is trained. */
 export interface LightTraining {
   readonly boosting: Preset['boosting'];
@@ -87,18 +96,14 @@ export class SimulatedVersion {
   readonly bins: FlowBins;
   readonly heldOut: Answered;
 
-  private constructor(
-    id: string,
-    model: TrainedModel,
-    flows: SimulatedFlows,
-    rows: { readonly train: readonly number[]; readonly validation: readonly number[] },
-  ) {
+  private constructor(id: string, model: TrainedModel, flows: SimulatedFlows, rows: VersionRows) {
     this.id = id;
     this.#model = model;
     this.#flows = flows;
     this.#places = model.classes.map((name) => flows.names.indexOf(name));
-    this.bins = flows.binsOf(rows.train);
-    this.reference = flows.windowOf(rows.train, this.bins);
+    const reference = rows.reference ?? rows.train;
+    this.bins = flows.binsOf(reference);
+    this.reference = flows.windowOf(reference, this.bins);
     this.heldOut = this.answer(rows.validation).answered;
   }
 
@@ -110,7 +115,7 @@ export class SimulatedVersion {
   static async train(
     id: string,
     flows: SimulatedFlows,
-    rows: { readonly train: readonly number[]; readonly validation: readonly number[] },
+    rows: VersionRows,
     { boosting, seed, setupDir, threads }: LightTraining,
   ): Promise<SimulatedVersion> {
     const { set } = flows;
@@ -153,7 +158,7 @@ export class SimulatedVersion {
         model.dispose();
       },
     };
-    return new SimulatedVersion(id, rejecting, flows, { train: rows.train, validation: later });
+    return new SimulatedVersion(id, rejecting, flows, { ...rows, validation: later });
   }
 
   /** What it says of rows: classes as places among all names. */
