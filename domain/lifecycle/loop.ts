@@ -176,12 +176,12 @@ export interface LoopState {
   readonly watchUntilMs: number | null;
   /** By window length and signal. */
   readonly alarms: { readonly [key: string]: Alarm };
-  /** The newest alarm that might not start a retraining yet. */
+  /** What starts a retraining as soon as the pause ends; null when something else holds it as well. */
   readonly held: Trigger | null;
-  /** When flows began to be exported as now, epoch ms; null when no schema break is known. */
+  /** When flows began to be exported as the serving version knows them, epoch ms; null when no schema break is known. */
   readonly breakMs: number | null;
-  /** No version that was trained after it serves yet. */
-  readonly breakOpen: boolean;
+  /** The same of a schema break that no serving version has learnt yet; null when there is none. */
+  readonly openBreakMs: number | null;
   /** Nothing is retrained before flows of this time, epoch ms. */
   readonly coolUntilMs: number;
   /** The cool-down was overridden once. */
@@ -214,7 +214,7 @@ export function startLoop(policy: LifecyclePolicy): LoopState {
     alarms: {},
     held: null,
     breakMs: null,
-    breakOpen: false,
+    openBreakMs: null,
     coolUntilMs: 0,
     overridden: false,
     retrains: [],
@@ -305,11 +305,15 @@ function onWindow(before: LoopState, window: WindowJudged): LoopStep {
   if (window.version !== heard.serving) {
     return note(`version ${window.version} was judged, ${heard.serving} serves`);
   }
-  const state = listen(heard, window);
-  const watched = onWatched(state, window);
-  if (watched !== null) return watched;
-  if (state.phase.name === 'shadow') return onShadowed(state, state.phase, window);
-  return decideOn(state, window);
+  const listened = listen(heard, window);
+  const worse = onWorse(listened, window);
+  if (worse !== null) return worse;
+  const { state, commands } = endWatch(listened, window);
+  const step =
+    state.phase.name === 'shadow'
+      ? onShadowed(state, state.phase, window)
+      : decideOn(state, window);
+  return { state: step.state, commands: [...commands, ...step.commands] };
 }
 
 /** The alarms after a window. */
@@ -324,20 +328,26 @@ function listen(state: LoopState, window: WindowJudged): LoopState {
   return { ...state, alarms, newestMs, partition: window.partition };
 }
 
-/** What a window says of a version that was promoted lately; null when it is not watched or did well. */
-function onWatched(state: LoopState, window: WindowJudged): LoopStep | null {
+/** Takes a watched version back that is worse than the one before; null when it is not. */
+function onWorse(state: LoopState, window: WindowJudged): LoopStep | null {
   const { phase, previous, serving, watchUntilMs, policy } = state;
   if (watchUntilMs === null || previous === null || serving === null) return null;
   const now = scoreOf(window, serving);
-  const old = scoreOf(window, previous);
-  if (now !== null && old !== null && now < old - policy.watch.maxLoss && phase.name === 'idle') {
-    const reason = `weighted F1 ${now.toFixed(4)} of version ${serving}, ${old.toFixed(4)} of version ${previous} before it`;
-    return rollBack(state, previous, serving, reason, window);
-  }
-  if (window.endMs < watchUntilMs) return null;
-  const rest = decideOn({ ...state, watchUntilMs: null }, window);
-  const settled = record('settled', window.partition, `version ${serving} did well`, {}, window.at);
-  return { state: rest.state, commands: [settled, ...rest.commands] };
+  const before = scoreOf(window, previous);
+  if (now === null || before === null || phase.name !== 'idle') return null;
+  if (now >= before - policy.watch.maxLoss) return null;
+  const reason = `weighted F1 ${now.toFixed(4)} of version ${serving}, ${before.toFixed(4)} of version ${previous} before it`;
+  return rollBack(state, previous, serving, reason, window);
+}
+
+function endWatch(state: LoopState, window: WindowJudged): LoopStep {
+  const { serving, watchUntilMs } = state;
+  if (watchUntilMs === null || window.endMs < watchUntilMs) return unchanged(state);
+  const reason = `version ${serving ?? ''} did well`;
+  return {
+    state: { ...state, watchUntilMs: null },
+    commands: [record('settled', window.partition, reason, {}, window.at)],
+  };
 }
 
 function onShadowed(
@@ -378,7 +388,10 @@ function decideOn(state: LoopState, window: WindowJudged): LoopStep {
     record('notice', window.partition, describe(reading), about(window, [reading]), window.at),
   );
   if (urgent.length === 0) {
-    const calm: LoopState = { ...state, held: null };
+    const calm: LoopState = {
+      ...{ ...state, held: null },
+      openBreakMs: isQuiet(policy, window) ? null : state.openBreakMs,
+    };
     if (tell.length > 0) return { state: calm, commands: tell };
     const reason = 'no alarm';
     return {
@@ -387,9 +400,12 @@ function decideOn(state: LoopState, window: WindowJudged): LoopStep {
     };
   }
   const trigger = triggerOf(state, window, urgent);
-  const broken = trigger.afterSchemaBreak && !state.breakOpen;
-  const at: LoopState = broken ? { ...state, breakMs: window.startMs, breakOpen: true } : state;
-  const why = phase.name === 'idle' ? whyHeld(at, trigger, window, urgent) : 'the loop is busy';
+  const at: LoopState = trigger.afterSchemaBreak
+    ? { ...state, openBreakMs: state.openBreakMs ?? window.startMs }
+    : state;
+  const obstacle =
+    phase.name === 'idle' ? whyHeld(at, trigger, window, urgent) : 'the loop is busy';
+  const why = obstacle ?? (state.paused ? 'the loop is paused' : null);
   if (why !== null) {
     const held = record(
       'held',
@@ -398,23 +414,36 @@ function decideOn(state: LoopState, window: WindowJudged): LoopStep {
       trigger.evidence,
       window.at,
     );
-    return { state: { ...at, held: trigger }, commands: [...tell, held] };
+    return {
+      state: { ...at, held: obstacle === null ? trigger : null },
+      commands: [...tell, held],
+    };
   }
   const step = startRetrain(at, trigger, window.at);
   return { state: step.state, commands: [...tell, ...step.commands] };
 }
 
+/** A schema break that was none, or is over: no signal that starts a retraining is above its threshold. */
+function isQuiet({ retrainOn }: LifecyclePolicy, { readings }: WindowJudged): boolean {
+  return !readings.some(
+    ({ signal, value, threshold }) =>
+      retrainOn.includes(signal) && threshold !== null && value > threshold,
+  );
+}
+
 function triggerOf(
-  { policy }: LoopState,
+  { policy, openBreakMs }: LoopState,
   window: WindowJudged,
   urgent: readonly Reading[],
 ): Trigger {
   const { signals, ratio, ratioOf } = policy.schemaBreak;
-  const afterSchemaBreak = urgent.some(
-    ({ signal, value, threshold }) =>
-      signals.includes(signal) ||
-      (ratioOf.includes(signal) && threshold !== null && value > ratio * threshold),
-  );
+  const afterSchemaBreak =
+    openBreakMs !== null ||
+    urgent.some(
+      ({ signal, value, threshold }) =>
+        signals.includes(signal) ||
+        (ratioOf.includes(signal) && threshold !== null && value > ratio * threshold),
+    );
   return {
     partition: window.partition,
     endMs: window.endMs,
@@ -432,7 +461,6 @@ function whyHeld(
   urgent: readonly Reading[],
 ): string | null {
   const { policy, alarms } = state;
-  if (state.paused) return 'the loop is paused';
   const frozen = policy.frozen.find(({ from, to }) => isWithin(window.at, from, to));
   if (frozen !== undefined) return `frozen from ${frozen.from} to ${frozen.to}: ${frozen.reason}`;
   const rows = Math.max(
@@ -480,7 +508,7 @@ function startRetrain(state: LoopState, trigger: Trigger, at: number): LoopStep 
 }
 
 function retrainCommand(
-  { breakMs }: LoopState,
+  { breakMs, openBreakMs }: LoopState,
   { trigger, attempt }: Extract<Phase, { name: 'retraining' }>,
 ): LoopCommand {
   const { partition, afterSchemaBreak, reason } = trigger;
@@ -488,7 +516,7 @@ function retrainCommand(
     kind: 'start_retrain',
     partition,
     attempt,
-    notBeforeMs: breakMs,
+    notBeforeMs: openBreakMs ?? breakMs,
     afterSchemaBreak,
     reason,
   };
@@ -585,7 +613,8 @@ function onPromoted(
     state: {
       ...settled(state, now + coolDown.days * DAY_MS),
       serving: challenger,
-      breakOpen: false,
+      breakMs: state.openBreakMs ?? state.breakMs,
+      openBreakMs: null,
       previous: state.serving,
       watchUntilMs: state.serving === null ? null : now + days * DAY_MS,
     },
@@ -611,8 +640,8 @@ function giveUp(
   evidence: JsonObject = evidenceOf(trigger),
 ): LoopStep {
   const now = newestOf(state, trigger);
-  const isBreak = trigger.afterSchemaBreak && state.breakMs !== null;
-  const pause = isBreak ? now - state.breakMs : state.policy.coolDown.days * DAY_MS;
+  const isBreak = state.openBreakMs !== null;
+  const pause = isBreak ? now - state.openBreakMs : state.policy.coolDown.days * DAY_MS;
   return {
     state: { ...settled(state, now + pause), overridden: isBreak },
     commands: [record(kind, trigger.partition, reason, evidence, at)],
@@ -685,11 +714,15 @@ function onAsked(
   }
   const trigger: Trigger = {
     ...{ partition: state.partition, endMs: Math.max(state.newestMs.day, state.newestMs.week) },
-    ...{ afterSchemaBreak: false, reason: `asked by ${event.by}`, evidence: {} },
+    ...{
+      afterSchemaBreak: state.openBreakMs !== null,
+      reason: `asked by ${event.by}`,
+      evidence: {},
+    },
   };
   switch (event.kind) {
     case 'retrain_forced':
-      return startRetrain(state, state.held ?? trigger, event.at);
+      return startRetrain(state, trigger, event.at);
     case 'promote_asked':
       if (event.version === serving) return refuse(`version ${serving} serves already`);
       return promote(state, trigger, event.version, trigger.reason, event.at);

@@ -57,10 +57,26 @@ describe('a window', () => {
     expect(learnt.commands.at(-1)).toMatchObject({ notBeforeMs: aDay(9).startMs });
   });
 
+  test('after a break that was none closes it, and every flow may train again', () => {
+    const { state } = fold([aDay(1, { data_quality: 3 }, { rows: 100 }), aDay(2, {}), aDay(3, {})]);
+    expect(state).toMatchObject({ breakMs: null, openBreakMs: null });
+  });
+
+  test('of a later alarm trains on nothing from before a break that was learnt', () => {
+    const learnt = fold([
+      ...[aDay(1, { data_quality: 3 }), aResult()],
+      { kind: 'promoted', version: '2', at: 5 },
+      ...[aDay(2, {}, { version: '2' }), aDay(10, { class_severity: 3 }, { version: '2' })],
+    ]);
+    expect(learnt.commands.at(-1)).toMatchObject({
+      ...{ kind: 'start_retrain', notBeforeMs: aDay(1).startMs, afterSchemaBreak: false },
+    });
+  });
+
   test('whose features are far off is a schema break as well, that of one class is none', () => {
     expect(started(fold([aDay(9, { feature_severity: 1.6 })]).commands)).toBe(true);
-    expect(fold([aDay(9, { feature_severity: 1.6 })]).state.breakMs).not.toBeNull();
-    expect(fold([aDay(9, { class_severity: 9 })]).state.breakMs).toBeNull();
+    expect(fold([aDay(9, { feature_severity: 1.6 })]).state.openBreakMs).not.toBeNull();
+    expect(fold([aDay(9, { class_severity: 9 })]).state.openBreakMs).toBeNull();
   });
 
   test('with an alarm of another signal is a notice', () => {
@@ -242,6 +258,15 @@ describe('a promoted version', () => {
     const back = stepLoop(state, { kind: 'rolled_back', version: '1', at: 7 });
     expect(decisions(back.commands)).toEqual(['rolled_back']);
     expect(back.state).toMatchObject({ serving: '1', previous: null, watchUntilMs: null });
+  });
+
+  test('and whose challenger is in shadow when the watch ends is settled, and the window counts', () => {
+    const day = (d: number) => scored(aDay(d), { 1: 0.8, 2: 0.9, 3: 0.95 }, '2');
+    const shadow = [
+      { kind: 'retrain_forced', by: 'ana', at: 6 } as const,
+      aResult({ challenger: '3' }),
+    ].reduce((state, event) => stepLoop(state, event).state, promoted);
+    expect(after(shadow, day(9))).toEqual(['settled', 'noted', 'promote']);
   });
 
   test('that did well until the end of the watch is settled', () => {
