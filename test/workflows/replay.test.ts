@@ -29,6 +29,7 @@ const KINDS: { readonly [version: string]: readonly string[] } = {
   'v0.3.0': PIPELINES,
   'v0.4.0': [...PIPELINES, ...ENGINE, 'asset-trigger'],
   'v0.5.0': [...PIPELINES, ...ENGINE],
+  'v0.6.0': [...PIPELINES, ...ENGINE],
 };
 const saved = Object.entries(KINDS).flatMap(([version, kinds]) =>
   kinds.map((kind) => `${version}/${kind}.json`),
