@@ -14,13 +14,13 @@ export function trustedHtml(...parts: readonly string[]): Html {
   return parts.join('\n') as Html; // the caller's word
 }
 
-/** A table; numbers are aligned right. */
+/** A table; numbers, and intervals of them, are aligned right. */
 export function htmlTable(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): Html {
   const cell = (value: string | number): string =>
-    typeof value === 'number' || /^[-+]?[\d.]/.test(value)
+    typeof value === 'number' || isNumeric(value)
       ? `<td class="number">${escapeHtml(String(value))}</td>`
       : `<td>${escapeHtml(value)}</td>`;
   return trustedHtml(
@@ -28,6 +28,10 @@ export function htmlTable(
     ...rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`),
     '</table>',
   );
+}
+
+function isNumeric(text: string): boolean {
+  return /^[-+]?[\d.]/.test(text) && !/[a-z]/i.test(text.replaceAll(' to ', ' '));
 }
 
 /** The whole page. */

@@ -44,6 +44,7 @@ test('decisions are told newest first, with their reasons, and with their eviden
   const html = await readFile(page, 'utf8');
   expect(html).toContain('champion &#60;stays&#62;');
   expect(html).toMatch(/gate\.gains\.1<\/td><td[^>]*>-0\.02</);
+  expect(html).toContain('<td>2022-W26</td>');
   expect(html).not.toContain('no alarm');
   expect(await runCommand(decisionsCommand, '--model', 'other', '--json')).toEqual({
     decisions: [],
