@@ -71,25 +71,27 @@ export function lifecycleCommand(): Command {
 
 async function readPolicy(file: string | undefined): Promise<LifecyclePolicy> {
   if (file === undefined) return lifecyclePolicy.parse({});
-  const text = await readFile(file, 'utf8');
-  const parsed = lifecyclePolicy.safeParse(parseJson(text));
+  const refuse = (found: string, column = ''): PipelineError =>
+    new PipelineError({
+      ...{ code: 'POLICY_INVALID', file, column, found },
+      expected: 'a policy as docs/lifecycle.md describes it',
+      fix: 'correct this field, or leave it out for the default',
+    });
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw refuse(cause instanceof Error ? cause.message : String(cause));
+  });
+  const parsed = lifecyclePolicy.safeParse(parseJson(text) ?? text);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new PipelineError({
-    code: 'POLICY_INVALID',
-    file,
-    column: issue?.path.join('.') ?? '',
-    found: issue?.message ?? 'no JSON',
-    expected: 'a policy as docs/lifecycle.md describes it',
-    fix: 'correct this field, or leave it out for the default',
-  });
+  throw refuse(issue?.message ?? 'no policy', issue?.path.join('.'));
 }
 
+/** Undefined for what is no JSON. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text;
+    return undefined;
   }
 }
 

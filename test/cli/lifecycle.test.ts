@@ -36,6 +36,13 @@ test('the loop recovers from an exporter change that a frozen model suffers from
   });
 }, 120_000);
 
+test('a policy file that is not there is named', async () => {
+  const args = ['simulate', '--input', '.', '--policy', 'nowhere.json'];
+  await expect(runCommand(lifecycleCommand, ...args)).rejects.toThrow(
+    /nowhere\.json.*POLICY_INVALID|POLICY_INVALID.*nowhere\.json/s,
+  );
+});
+
 test.each([
   ['{', 'POLICY_INVALID'],
   [{ colDown: { days: 7 } }, /POLICY_INVALID.*colDown/],
