@@ -8,8 +8,11 @@
  * @see MFWDD, doi 10.23919/CNSM62983.2024.10814630 (severity = weighted mean of scaled Wasserstein distances)
  */
 import { PipelineError } from '../../contracts/errors.js';
-import { seededRandom, type SeededRandom } from '../../contracts/seeded-random.js';
+import { seededRandom } from '../../contracts/seeded-random.js';
+import { drawPairs, sumBlocks } from './block-bootstrap.js';
 import { klDivergence, quantile, scaledWassersteinOfCounts } from './distances.js';
+import { defaultFeatureWeight } from './feature-weight.js';
+import { countNames, mostFrequent } from './named-counts.js';
 
 /** One side of the comparison: n flows, D binned features. */
 export interface DriftWindow {
@@ -141,7 +144,11 @@ function layOut(reference: DriftWindow, current: DriftWindow, policy: DriftPolic
     offsets.push(length);
     length += bins;
   }
-  const domainNames = frequentDomains(reference.sniDomains, policy);
+  const domainNames = mostFrequent(
+    countNames(reference.sniDomains),
+    policy.topDomains,
+    policy.minDomainRows,
+  );
   const weights = reference.weights ?? current.weights;
   return {
     names: reference.names,
@@ -165,19 +172,6 @@ const FEATURE_PATTERNS: Readonly<Record<DriftStatistic, RegExp | null>> = {
   histogram_severity: /^PHIST_/,
 };
 
-/** PPI positions that count by default: the handshake and the first exchange. */
-const EARLY_POSITIONS = 8;
-
-/**
- * Weight of a feature when the model's importances are not known: 1, but 0 for packets after the
- * eighth. Those are padding in most flows and follow the number of requests, so they move when one
- * popular app changes and dilute what happens in every flow.
- */
-function defaultFeatureWeight(name: string): number {
-  const position = /^(?:SIZE|DIR|IPT)_(\d+)$/.exec(name)?.[1];
-  return position !== undefined && Number(position) > EARLY_POSITIONS ? 0 : 1;
-}
-
 /** The features of a statistic with their shares; all alike where the model uses none of them. */
 function featuresOf(
   statistic: DriftStatistic,
@@ -194,16 +188,6 @@ function featuresOf(
     index,
     weight: total > 0 ? weight / total : 1 / chosen.length,
   }));
-}
-
-function frequentDomains(sniDomains: readonly string[], policy: DriftPolicy): string[] {
-  const counts = new Map<string, number>();
-  for (const name of sniDomains) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return [...counts]
-    .filter(([, rows]) => rows >= policy.minDomainRows)
-    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
-    .slice(0, policy.topDomains)
-    .map(([name]) => name);
 }
 
 function statisticOf(
@@ -278,7 +262,7 @@ function countRow(
   window: DriftWindow,
   i: number,
   layout: Layout,
-  counts: Float64Array | Uint32Array,
+  counts: Float64Array,
   base: number,
 ): void {
   const D = layout.bins.length;
@@ -289,9 +273,6 @@ function countRow(
   counts[base + layout.domainOffset + domain]!++; // inside the domains
 }
 
-/** Fewest blocks a window is resampled by; below, flows are dealt into this many blocks one by one. */
-const MIN_BLOCKS = 24;
-
 /** Draws pairs of windows from the reference and returns each statistic's values over the pairs. */
 function drawNulls(
   reference: DriftWindow,
@@ -299,61 +280,20 @@ function drawNulls(
   layout: Layout,
   policy: DriftPolicy,
 ): Map<DriftStatistic, Float64Array> {
-  const { table, rows } = countBlocks(reference, layout);
+  const blocks = sumBlocks(reference.blocks, layout.length, (sums, base, i) => {
+    countRow(reference, i, layout, sums, base);
+  });
   const random = seededRandom(policy.seed, 'drift-null', reference.n, currentN);
-  const nulls = new Map<DriftStatistic, Float64Array>();
-  for (const { statistic } of layout.groups) {
-    nulls.set(statistic, new Float64Array(policy.resamples));
-  }
-  const left = new Float64Array(layout.length);
-  const right = new Float64Array(layout.length);
-  for (let b = 0; b < policy.resamples; b++) {
-    drawWindow(random, table, rows, reference.n, left);
-    drawWindow(random, table, rows, currentN, right);
+  const nulls = new Map(
+    layout.groups.map(({ statistic }) => [statistic, new Float64Array(policy.resamples)]),
+  );
+  const sizes = [reference.n, currentN] as const;
+  drawPairs(blocks, sizes, policy.resamples, random, (before, now, draw) => {
     for (const group of layout.groups) {
-      nulls.get(group.statistic)![b] = statisticOf(group, layout, right, left); // set above
+      nulls.get(group.statistic)![draw] = statisticOf(group, layout, now, before); // set above
     }
-  }
+  });
   return nulls;
-}
-
-/** Counts per block, shape [blocks, layout.length], and flows per block. */
-function countBlocks(
-  window: DriftWindow,
-  layout: Layout,
-): { readonly table: Uint32Array; readonly rows: readonly number[] } {
-  const ids = new Map<number, number>();
-  for (const block of window.blocks) if (!ids.has(block)) ids.set(block, ids.size);
-  const dealt = ids.size < MIN_BLOCKS;
-  const blocks = dealt ? MIN_BLOCKS : ids.size;
-  const table = new Uint32Array(blocks * layout.length);
-  const rows = new Array<number>(blocks).fill(0);
-  for (let i = 0; i < window.n; i++) {
-    const block = dealt ? i % blocks : ids.get(window.blocks[i]!)!; // every block has an id
-    countRow(window, i, layout, table, block * layout.length);
-    rows[block]!++; // block < blocks
-  }
-  return { table, rows };
-}
-
-/** Fills `counts` with blocks drawn with replacement until they hold n flows; the last one in part. */
-function drawWindow(
-  random: SeededRandom,
-  table: Uint32Array,
-  rows: readonly number[],
-  n: number,
-  counts: Float64Array,
-): void {
-  counts.fill(0);
-  let left = n;
-  while (left > 0) {
-    const block = random.below(rows.length);
-    const held = rows[block]!; // block < blocks
-    const part = Math.min(1, left / held); // whole blocks but for the last, so the sizes are exact
-    const base = block * counts.length;
-    for (let k = 0; k < counts.length; k++) counts[k]! += part * table[base + k]!; // inside both
-    left -= held;
-  }
 }
 
 function checkWindow(window: DriftWindow, reference: DriftWindow): void {

@@ -10,6 +10,8 @@ import { seededRandom } from '../../contracts/seeded-random.js';
 import { causesOf } from './causes.js';
 import { drawNull, sumBlocks, totalOf } from './block-bootstrap.js';
 import { klDivergence, quantile } from './distances.js';
+import { defaultFeatureWeight } from './feature-weight.js';
+import { countNames, mostFrequent } from './named-counts.js';
 import { compareWithinClasses, type ClassedFlows, type WithinClasses } from './within-classes.js';
 
 /** Flows of a window, binned by the edges of the reference. */
@@ -177,19 +179,10 @@ export function judgeWindow(request: WindowRequest): JudgedWindow {
   return { ...findings, causes: causesOf(findings) };
 }
 
-/** PPI positions that count: the handshake and the first exchange. */
-const EARLY_POSITIONS = 8;
-
-/**
- * Shares of the features in a severity: alike, without packets after the eighth. Those are padding in most flows and
- * follow the number of requests, so they dilute what happens in every flow.
- */
+/** Shares of the features in a severity. */
 function featureWeights(names: readonly string[]): number[] {
-  const counts = names.map((name) => {
-    const position = /^(?:SIZE|DIR|IPT)_(\d+)$/.exec(name)?.[1];
-    return position !== undefined && Number(position) > EARLY_POSITIONS ? 0 : 1;
-  });
-  const total = counts.reduce<number>((sum, count) => sum + count, 0);
+  const counts = names.map(defaultFeatureWeight);
+  const total = counts.reduce((sum, count) => sum + count, 0);
   return counts.map((count) => count / total);
 }
 
@@ -279,13 +272,8 @@ const TOP_DOMAINS = 500;
 const MIN_DOMAIN_ROWS = 5;
 
 function byDomain(reference: WindowFlows, current: WindowFlows): [CategoryFlows, CategoryFlows] {
-  const counts = new Map<string, number>();
-  for (const name of reference.domains) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const frequent = [...counts]
-    .filter(([, rows]) => rows >= MIN_DOMAIN_ROWS)
-    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
-    .slice(0, TOP_DOMAINS);
-  const index = new Map(frequent.map(([name], k) => [name, k]));
+  const frequent = mostFrequent(countNames(reference.domains), TOP_DOMAINS, MIN_DOMAIN_ROWS);
+  const index = new Map(frequent.map((name, k) => [name, k]));
   const of = ({ blocks, domains }: WindowFlows): CategoryFlows => ({
     blocks,
     category: Int32Array.from(domains, (name) => index.get(name) ?? index.size),

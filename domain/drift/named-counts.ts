@@ -103,8 +103,14 @@ function allNames(current: NamedCounts, reference: NamedCounts): string[] {
   return names;
 }
 
-function mostFrequent(counts: NamedCounts, top: number): string[] {
+/**
+ * The most frequent names, of equals the first by name.
+ *
+ * @param least names that occur less often are left out. @default 0
+ */
+export function mostFrequent(counts: NamedCounts, top: number, least = 0): string[] {
   return [...counts]
+    .filter(([, count]) => count >= least)
     .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
     .slice(0, top)
     .map(([name]) => name);
