@@ -20,7 +20,10 @@ export interface Answers {
  *
  * @throws PipelineError as the model's `predict`
  */
-export function answerFlows(model: TrainedModel, flows: FlowSet): Answers {
+export function answerFlows(
+  model: Pick<TrainedModel, 'classes' | 'predict' | 'reject'>,
+  flows: FlowSet,
+): Answers {
   const K = model.classes.length;
   const probabilities = model.predict(flows);
   const predicted = predictedClasses(probabilities, K);

@@ -21,7 +21,7 @@ import { generateFlows } from '../dist/activities/jobs/generate-flows.js';
 import { readRawFlows } from '../dist/activities/jobs/read-raw-flows.js';
 import { SimulatedFlows, SimulatedVersion } from '../dist/activities/jobs/simulated-version.js';
 import { seededRandom } from '../dist/contracts/seeded-random.js';
-import { weekRange } from '../dist/dag/partitions.js';
+import { weekRange, weekStart } from '../dist/dag/partitions.js';
 import { judgeWindow } from '../dist/domain/drift/judge-window.js';
 
 const { values } = parseArgs({
@@ -119,14 +119,7 @@ function delays(windows, event) {
 
 function eventStart(event) {
   const [, week, day = '1'] = /@(\d+-W\d+)(?:-(\d))?/.exec(event);
-  return weekStartMs(week) + (Number(day) - 1) * DAY_MS;
-}
-
-function weekStartMs(week) {
-  const [year, number] = week.split('-W').map(Number);
-  const fourth = Date.UTC(year, 0, 4);
-  const monday = fourth - ((new Date(fourth).getUTCDay() + 6) % 7) * DAY_MS;
-  return monday + (number - 1) * WEEK_MS;
+  return weekStart(week).getTime() + (Number(day) - 1) * DAY_MS;
 }
 
 /** Readings of each window behind the known weeks, in order of their ends. */
@@ -147,7 +140,7 @@ async function judgedWindows(name, world, lengths) {
   const order = [...set.timeFirstMs.keys()].sort((a, b) => set.timeFirstMs[a] - set.timeFirstMs[b]);
   const within = (fromMs, toMs) =>
     order.filter((row) => set.timeFirstMs[row] >= fromMs && set.timeFirstMs[row] < toMs);
-  const startMs = weekStartMs(FIRST);
+  const startMs = weekStart(FIRST).getTime();
   const version = await versionOf(
     flows,
     within(startMs, startMs + KNOWN_WEEKS * WEEK_MS),

@@ -2,17 +2,16 @@
  * Flows day by day for an experiment that needs no tables: raw files in the layout that ingest reads, or an HDF5 file of
  * CESNET DataZoo. No more than one day is on the disk at a time, and a batch of it in memory.
  */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { errorOf, PipelineError, type Fault } from '../../contracts/errors.js';
+import { PipelineError, type Fault } from '../../contracts/errors.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import type { TabularFeature } from '../../domain/traffic/features.js';
-import { FeatureDb } from '../../feature-store/duckdb.js';
-import { connectionsFor, parseFlows } from '../../feature-store/ingest/parse-flows.js';
-import { readParsedFlows, storedColumns, type AppFlows } from '../../feature-store/read-flows.js';
+import { storedColumns, type AppFlows } from '../../feature-store/read-flows.js';
 import { DatazooFile, type DatazooDay } from '../../feature-store/sources/datazoo-hdf5.js';
 import { detectCompression } from '../../feature-store/sources/decompress.js';
-import { listSources, peekFirstTime } from '../../feature-store/sources/list-sources.js';
+import { peekFirstTime } from '../../feature-store/sources/list-sources.js';
+import { openRawSources } from './raw-sources.js';
 
 /** What is read of a day. */
 export interface DayRequest {
@@ -162,7 +161,7 @@ function chosen({ day, rows }: DatazooDay, flows: number, seed: number): () => b
 async function rawDays(
   files: readonly string[],
   request: DaysRequest,
-  { scratchDir, threads }: DaysContext,
+  context: DaysContext,
 ): Promise<Found> {
   const dated = await Promise.all(
     files
@@ -170,46 +169,25 @@ async function rawDays(
       .map(async (file) => ({ file, day: await dayOf(file) })),
   );
   const wanted = wantedOf(dated, request);
-  const listing = await listSources(wanted.map(({ file }) => file));
-  // a day without flows may be an empty file, as in the published set
-  const [first, ...others] = listing.faults.filter(({ code }) => code !== 'FLOW_FILE_EMPTY');
-  if (first !== undefined) throw errorOf(first.code, [first, ...others]);
-  const parseDb = await FeatureDb.open({
-    threads: 1,
-    tempDirectory: join(scratchDir, 'parse-spill'),
-  });
-  const db = await FeatureDb.open({ threads, tempDirectory: join(scratchDir, 'spill') });
-  const days = listing.flows.map((source) => ({
+  const raw = await openRawSources(
+    wanted.map(({ file }) => file),
+    context,
+  );
+  const days = raw.sources.map((source) => ({
     day: wanted.find(({ file }) => file === source.path)?.day ?? '',
     size: source.bytes,
-    read: async ({ features, flows, seed }: DayRequest, use: (flows: AppFlows) => void) => {
-      const stagingDir = join(scratchDir, 'parsed');
-      try {
-        const parsed = await parseFlows({
-          source,
-          db: parseDb,
-          stagingDir,
-          connections: connectionsFor(threads),
-        });
-        const request = {
-          ...{ db, parsed, scratchDir: join(scratchDir, 'features') },
-          transformer: storedColumns(features.map(({ name }) => name)),
-          sample: { rows: flows, seed },
-        };
-        await readParsedFlows(request, (batch) => Promise.resolve(use(batch)));
-        return parsed;
-      } finally {
-        await rm(stagingDir, { recursive: true, force: true });
-      }
-    },
+    read: ({ features, flows, seed }: DayRequest, use: (flows: AppFlows) => void) =>
+      raw.read(source, use, {
+        transformer: storedColumns(features.map(({ name }) => name)),
+        sample: { rows: flows, seed },
+      }),
   }));
   return {
     kind: 'raw',
     days: days.sort((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0)),
     there: new Set(dated.flatMap(({ day }) => (day === '' ? [] : [monthOf(day)]))),
     close: () => {
-      parseDb.close();
-      db.close();
+      raw.close();
     },
   };
 }

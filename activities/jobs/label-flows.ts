@@ -50,8 +50,16 @@ export function classesOf(
   target: Target,
   minRows: number,
 ): { classes: string[]; skipped: Map<string, number> } {
+  return frequentClasses(namesOf(set, target), minRows);
+}
+
+/** The same of class names, [N]. */
+export function frequentClasses(
+  names: readonly string[],
+  minRows: number,
+): { classes: string[]; skipped: Map<string, number> } {
   const counts = new Map<string, number>();
-  for (const name of namesOf(set, target)) counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   const all = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     classes: all.filter(([, rows]) => rows >= minRows).map(([name]) => name),

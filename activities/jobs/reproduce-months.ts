@@ -4,7 +4,6 @@
  * Scored are, of the training month, a random fifth, as the publication has it, and its last seven days by a model of the
  * days before; then each later month. The training month is held in memory, a later one is not.
  */
-import { createHash } from 'node:crypto';
 import { PipelineError, type Fault } from '../../contracts/errors.js';
 import { seededRandom, type SeededRandom } from '../../contracts/seeded-random.js';
 import type { AppFlows } from '../../feature-store/read-flows.js';
@@ -18,10 +17,11 @@ import {
 } from '../../models/evaluation/classification.js';
 import { findLightgbmLibrary } from '../../models/lightgbm/bindings.js';
 import { trainLightgbm } from '../../models/lightgbm/train.js';
-import { PPI_WIDTH, selectFlows, type FlowSet } from '../../models/model.js';
+import { selectFlows, type FlowSet } from '../../models/model.js';
 import { findXgboostLibrary } from '../../models/xgboost/bindings.js';
 import { trainXgboost } from '../../models/xgboost/train.js';
 import { shareOut, type ExperimentDay } from './experiment-days.js';
+import { inputHashes } from './input-hashes.js';
 import { withClasses, type KnownFlows } from './label-flows.js';
 import {
   reproducedFeatures,
@@ -278,7 +278,7 @@ async function fit(
     kind === 'lightgbm'
       ? await trainLightgbm({ ...request, libraryPath: findLightgbmLibrary(setupDir) })
       : await trainXgboost({ ...request, libraryPath: findXgboostLibrary(setupDir) });
-  const inputs = new Set(split.train.flatMap(({ flows }) => inputsOf(flows, settings.packets)));
+  const inputs = new Set(split.train.flatMap(({ flows }) => inputHashes(flows, settings.packets)));
   return new FittedModel(model, { rounds: best, inputs, packets: settings.packets });
 }
 
@@ -293,16 +293,6 @@ function together(parts: readonly KnownFlows[]): { flows: FlowStream; labels: In
   }
   const featureNames = parts[0]?.flows.featureNames ?? [];
   return { flows: { n, featureNames, parts: () => parts.map(({ flows }) => flows) }, labels };
-}
-
-/** What a model reads of each flow, hashed: equal flows have equal texts. */
-function inputsOf({ n, tabular, featureNames, ppi }: FlowSet, packets: boolean): string[] {
-  const F = featureNames.length;
-  return Array.from({ length: n }, (_, row) => {
-    const hash = createHash('sha1').update(tabular.subarray(row * F, (row + 1) * F));
-    if (packets) hash.update(ppi.subarray(row * PPI_WIDTH, (row + 1) * PPI_WIDTH));
-    return hash.digest('base64');
-  });
 }
 
 /** A trained model that knows what it has seen. */
@@ -325,7 +315,7 @@ class FittedModel {
 
   tally(): Tally {
     const seen = (flows: FlowSet): boolean[] =>
-      inputsOf(flows, this.#packets).map((input) => this.#inputs.has(input));
+      inputHashes(flows, this.#packets).map((input) => this.#inputs.has(input));
     return new Tally(this.#model, seen);
   }
 

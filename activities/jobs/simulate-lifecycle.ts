@@ -7,7 +7,7 @@
 import type { Json } from '../../contracts/json.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
-import { isoWeekOf } from '../../dag/partitions.js';
+import { isoWeekOf, weekStart } from '../../dag/partitions.js';
 import { judgeWindow, type Answered } from '../../domain/drift/judge-window.js';
 import type { GateEvidence } from '../../domain/lifecycle/gate.js';
 import {
@@ -187,19 +187,20 @@ class LifecycleSimulation {
     rows: readonly number[],
   ): Promise<void> {
     const serving = this.#serving();
-    const { names } = this.#flows;
+    const answers = serving.answer(rows);
     const judged = judgeWindow({
       reference: serving.reference,
       current: this.#flows.windowOf(rows, serving.bins),
-      classes: names,
+      classes: this.#flows.names,
       heldOut: serving.heldOut,
-      answered: serving.answer(rows).answered,
+      answered: answers.answered,
       withShares: length === 'week',
     });
     const partition = length === 'day' ? isoDay(startMs) : isoWeekOf(new Date(startMs));
     const scores = versionsToScore(this.#state).map((id) => {
       const tally = this.#tally();
-      tally.add(rows, this.#version(id).answer(rows).predicted);
+      const { predicted } = id === serving.id ? answers : this.#version(id).answer(rows);
+      tally.add(rows, predicted);
       return { version: id, weightedF1: tally.weightedF1() };
     });
     const events: LoopEvent[] = [
@@ -434,15 +435,10 @@ const MIN_WEEK_ROWS = 200;
 function firstWeek(days: readonly Day[]): number {
   const rows = new Map<number, number>();
   for (const day of days) {
-    const monday = mondayOf(day.startMs);
+    const monday = weekStart(isoWeekOf(new Date(day.startMs))).getTime();
     rows.set(monday, (rows.get(monday) ?? 0) + day.rows.length);
   }
   return [...rows].find(([, n]) => n >= MIN_WEEK_ROWS)?.[0] ?? 0;
-}
-
-function mondayOf(ms: number): number {
-  const day = Math.floor(ms / DAY_MS);
-  return (day - ((day + 3) % 7)) * DAY_MS; // the epoch was a Thursday
 }
 
 function isFirstOfMonth(ms: number): boolean {

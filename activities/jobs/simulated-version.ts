@@ -1,16 +1,21 @@
 /** A light model of flows in memory, with what is needed to judge later flows by it. */
-import { createHash } from 'node:crypto';
 import { PipelineError } from '../../contracts/errors.js';
 import type { Preset } from '../../contracts/schemas/values.js';
 import type { Answered, WindowFlows } from '../../domain/drift/judge-window.js';
-import { binFlows, fitFlowBins, type FlowBins } from '../../domain/drift/bin-flows.js';
+import {
+  binFlows,
+  fitFlowBins,
+  type FlowBins,
+  type FlowColumns,
+} from '../../domain/drift/bin-flows.js';
 import type { FlowSet } from '../../feature-store/read-flows.js';
 import { answerFlows } from '../../models/answer-flows.js';
-import { PPI_WIDTH, selectFlows, type TrainedModel } from '../../models/model.js';
-import { fitRejectRule } from '../../models/open-world/reject-rule.js';
+import { selectFlows, type FlowSet as FlowInputs, type TrainedModel } from '../../models/model.js';
+import { fitRejectRule, type RejectRule } from '../../models/open-world/reject-rule.js';
 import { driftColumns } from './drift-columns.js';
 import { fitTrees } from './fit-trees.js';
-import { withClasses } from './label-flows.js';
+import { inputHashes } from './input-hashes.js';
+import { frequentClasses, withClasses } from './label-flows.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -24,7 +29,6 @@ export class SimulatedFlows {
   readonly names: readonly string[];
   /** [N] index into `names` */
   readonly labels: Int32Array;
-  readonly #keys: string[] = [];
 
   constructor(set: FlowSet) {
     this.set = set;
@@ -35,36 +39,40 @@ export class SimulatedFlows {
 
   /** Rows whose input is none of the others'. */
   unseen(rows: readonly number[], others: readonly number[]): number[] {
-    const seen = new Set(others.map((row) => this.#key(row)));
-    return rows.filter((row) => !seen.has(this.#key(row)));
+    const seen = new Set(inputHashes(this.select(others), true));
+    const own = inputHashes(this.select(rows), true);
+    return rows.filter((_, i) => !seen.has(own[i] ?? ''));
+  }
+
+  /** Rows as a reference, and the bins that they fix. */
+  referenceOf(rows: readonly number[]): { readonly bins: FlowBins; readonly window: WindowFlows } {
+    const columns = driftColumns(this.select(rows));
+    const bins = fitFlowBins(columns);
+    return { bins, window: this.#window(rows, columns, bins) };
   }
 
   /** Rows as a window in the bins of a reference. */
   windowOf(rows: readonly number[], bins: FlowBins): WindowFlows {
-    const { timeFirstMs, sniDomain } = this.set;
-    return {
-      ...binFlows(driftColumns(this.#select(rows)), bins),
-      classes: Int32Array.from(rows, (row) => this.labels[row] ?? -1),
-      blocks: Int32Array.from(rows, (row) => Math.floor((timeFirstMs[row] ?? 0) / HOUR_MS)),
-      domains: rows.map((row) => sniDomain[row] ?? ''),
-    };
+    return this.#window(rows, driftColumns(this.select(rows)), bins);
   }
 
-  binsOf(rows: readonly number[]): FlowBins {
-    return fitFlowBins(driftColumns(this.#select(rows)));
+  /** [rows] hour of each */
+  hoursOf(rows: readonly number[]): Int32Array {
+    return Int32Array.from(rows, (row) => Math.floor((this.set.timeFirstMs[row] ?? 0) / HOUR_MS));
   }
 
-  #select(rows: readonly number[]) {
+  /** What a model reads of rows. */
+  select(rows: readonly number[]) {
     return selectFlows(this.set, rows);
   }
 
-  #key(row: number): string {
-    const { tabular, ppi, featureNames } = this.set;
-    const F = featureNames.length;
-    return (this.#keys[row] ??= createHash('sha1')
-      .update(tabular.subarray(row * F, (row + 1) * F))
-      .update(ppi.subarray(row * PPI_WIDTH, (row + 1) * PPI_WIDTH))
-      .digest('base64'));
+  #window(rows: readonly number[], columns: FlowColumns, bins: FlowBins): WindowFlows {
+    return {
+      ...binFlows(columns, bins),
+      classes: Int32Array.from(rows, (row) => this.labels[row] ?? -1),
+      blocks: this.hoursOf(rows),
+      domains: rows.map((row) => this.set.sniDomain[row] ?? ''),
+    };
   }
 }
 
@@ -89,6 +97,7 @@ export interface LightTraining {
 export class SimulatedVersion {
   readonly id: string;
   readonly #model: TrainedModel;
+  readonly #reject: RejectRule;
   readonly #flows: SimulatedFlows;
   /** Of the model's classes, their places among all names. */
   readonly #places: readonly number[];
@@ -96,14 +105,20 @@ export class SimulatedVersion {
   readonly bins: FlowBins;
   readonly heldOut: Answered;
 
-  private constructor(id: string, model: TrainedModel, flows: SimulatedFlows, rows: VersionRows) {
+  private constructor(
+    id: string,
+    { model, reject }: { readonly model: TrainedModel; readonly reject: RejectRule },
+    flows: SimulatedFlows,
+    rows: VersionRows,
+  ) {
     this.id = id;
     this.#model = model;
+    this.#reject = reject;
     this.#flows = flows;
     this.#places = model.classes.map((name) => flows.names.indexOf(name));
-    const reference = rows.reference ?? rows.train;
-    this.bins = flows.binsOf(reference);
-    this.reference = flows.windowOf(reference, this.bins);
+    const { bins, window } = flows.referenceOf(rows.reference ?? rows.train);
+    this.bins = bins;
+    this.reference = window;
     this.heldOut = this.answer(rows.validation).answered;
   }
 
@@ -118,20 +133,10 @@ export class SimulatedVersion {
     rows: VersionRows,
     { boosting, seed, setupDir, threads }: LightTraining,
   ): Promise<SimulatedVersion> {
-    const { set } = flows;
-    const counts = new Map<string, number>();
-    for (const row of rows.train) {
-      const name = set.app[row] ?? '';
-      counts.set(name, (counts.get(name) ?? 0) + 1);
-    }
-    const classes = flows.names.filter((name) => (counts.get(name) ?? 0) >= MIN_CLASS_ROWS);
+    const namesOf = (of: readonly number[]) => of.map((row) => flows.set.app[row] ?? '');
+    const { classes } = frequentClasses(namesOf(rows.train), MIN_CLASS_ROWS);
     const later = flows.unseen(rows.validation, rows.train);
-    const part = (of: readonly number[]) =>
-      withClasses(
-        selectFlows(set, of),
-        of.map((row) => set.app[row] ?? ''),
-        classes,
-      );
+    const part = (of: readonly number[]) => withClasses(flows.select(of), namesOf(of), classes);
     const [train, validation] = [part(rows.train), part(later)];
     if (classes.length < 2 || validation.flows.n === 0) {
       throw new PipelineError({
@@ -150,27 +155,24 @@ export class SimulatedVersion {
       validation.labels,
       classes.length,
     );
-    const rejecting = {
-      ...{ kind: model.kind, classes: model.classes, featureNames: model.featureNames, reject },
-      predict: (of: Parameters<typeof model.predict>[0]) => model.predict(of),
-      save: (folder: string) => model.save(folder),
-      dispose: () => {
-        model.dispose();
-      },
-    };
-    return new SimulatedVersion(id, rejecting, flows, { ...rows, validation: later });
+    return new SimulatedVersion(id, { model, reject }, flows, { ...rows, validation: later });
   }
 
   /** What it says of rows: classes as places among all names. */
   answer(rows: readonly number[]): { readonly predicted: Int32Array; readonly answered: Answered } {
-    const { set, labels } = this.#flows;
-    const answers = answerFlows(this.#model, selectFlows(set, rows));
+    const { classes } = this.#model;
+    const asked = {
+      ...{ classes, reject: this.#reject },
+      predict: (flows: FlowInputs) => this.#model.predict(flows),
+    };
+    const answers = answerFlows(asked, this.#flows.select(rows));
     const predicted = answers.predicted.map((k) => this.#places[k] ?? -1);
+    const { labels } = this.#flows;
     return {
       predicted,
       answered: {
         n: rows.length,
-        blocks: Int32Array.from(rows, (row) => Math.floor((set.timeFirstMs[row] ?? 0) / HOUR_MS)),
+        blocks: this.#flows.hoursOf(rows),
         right: Int8Array.from(rows, (row, i) => (predicted[i] === labels[row] ? 1 : 0)),
         confidence: answers.probability,
         rejected: answers.rejected ?? null,

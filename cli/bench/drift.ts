@@ -8,7 +8,7 @@ import { Adwin, type AdwinOptions } from '../../domain/drift/adwin.js';
 import { scaledWasserstein } from '../../domain/drift/distances.js';
 import { ksTest } from '../../domain/drift/ks-test.js';
 import { klOfNames } from '../../domain/drift/named-counts.js';
-import { comparePairs, type BenchCase } from './pairs.js';
+import { comparePairs, secondsOf, type BenchCase } from './pairs.js';
 import { startPythonPeer, type PythonPeer } from './python-peer.js';
 
 /** What to measure with. */
@@ -224,12 +224,6 @@ async function writeNumbers(file: string, values: Float64Array): Promise<string>
 function normal(random: SeededRandom): number {
   const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));
   return radius * Math.cos(2 * Math.PI * random.uniform());
-}
-
-function secondsOf(work: () => unknown): number {
-  const started = performance.now();
-  work();
-  return (performance.now() - started) / 1_000;
 }
 
 function milliseconds(seconds: number): number {

@@ -19,6 +19,7 @@ import type { NetworkSettings } from '../../models/tensorflow/settings.js';
 import { trainTwoBranch } from '../../models/tensorflow/two-branch/train.js';
 import type { NetworkModel } from '../../models/tensorflow/network-model.js';
 import type { MakeModelCases, ModelCase } from './models.js';
+import { secondsOf } from './pairs.js';
 import { startPythonPeer } from './python-peer.js';
 
 const CLASSES = 180;
@@ -110,12 +111,6 @@ async function fit(kind: NetworkKind, data: LabelledFlows, libraryPath: string) 
   const { model } = await TRAIN[kind](request);
   const [first = NaN, second = NaN] = ends;
   return { model, seconds: (second - first) / 1_000 };
-}
-
-function secondsOf(work: () => void): number {
-  const started = performance.now();
-  work();
-  return (performance.now() - started) / 1_000;
 }
 
 function selectRows({ flows, labels }: LabelledFlows, rows: Int32Array): LabelledFlows {
