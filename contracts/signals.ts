@@ -24,3 +24,8 @@ export interface Reading {
   /** Below is calm; at most the threshold. */
   readonly calm: number | null;
 }
+
+/** Whether a signal is above its threshold; one that was not judged is not. */
+export function isAbove({ value, threshold }: Reading): boolean {
+  return threshold !== null && value > threshold;
+}

@@ -1,5 +1,5 @@
 /** What may lie behind the readings of a window: hints for people, by which signals moved together. */
-import type { Reading, Signal } from '../../contracts/signals.js';
+import { isAbove, type Reading, type Signal } from '../../contracts/signals.js';
 
 /** What a window showed. */
 export interface WindowFindings {
@@ -22,12 +22,7 @@ const SHOWN = 3;
 export function causesOf(findings: WindowFindings): string[] {
   const { readings, medianShift, movedClasses, features } = findings;
   const drifted = (signal: Signal): boolean =>
-    readings.some(
-      (reading) =>
-        reading.signal === signal &&
-        reading.threshold !== null &&
-        reading.value > reading.threshold,
-    );
+    readings.some((reading) => reading.signal === signal && isAbove(reading));
   const of = listed(features.map(({ name }) => name));
   const flowsMoved = drifted('feature_severity') || drifted('class_severity');
   const causes: string[] = [];

@@ -10,7 +10,7 @@
  */
 import type { JsonObject } from '../../contracts/json.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
-import type { Reading } from '../../contracts/signals.js';
+import { isAbove, type Reading } from '../../contracts/signals.js';
 import { SILENT, stepAlarm, type Alarm } from './alarm.js';
 import { judgeGate, type GateEvidence } from './gate.js';
 
@@ -316,12 +316,17 @@ function onWindow(before: LoopState, window: WindowJudged): LoopStep {
   return { state: step.state, commands: [...commands, ...step.commands] };
 }
 
+/** Days and weeks have alarms of their own. */
+function alarmKey({ length }: WindowJudged, { signal }: Reading): string {
+  return `${length}/${signal}`;
+}
+
 /** The alarms after a window. */
 function listen(state: LoopState, window: WindowJudged): LoopState {
   const rule = state.policy.alarm[window.length];
   const alarms = { ...state.alarms };
   for (const reading of window.readings) {
-    const key = `${window.length}/${reading.signal}`;
+    const key = alarmKey(window, reading);
     alarms[key] = stepAlarm(alarms[key] ?? SILENT, reading, window.rows, rule);
   }
   const newestMs = { ...state.newestMs, [window.length]: window.endMs };
@@ -380,7 +385,7 @@ function onShadowed(
 function decideOn(state: LoopState, window: WindowJudged): LoopStep {
   const { policy, phase, alarms } = state;
   const raised = window.readings.filter(
-    ({ signal }) => alarms[`${window.length}/${signal}`]?.raised === true,
+    (reading) => alarms[alarmKey(window, reading)]?.raised === true,
   );
   const urgent = raised.filter(({ signal }) => policy.retrainOn.includes(signal));
   const notices = raised.filter(({ signal }) => !policy.retrainOn.includes(signal));
@@ -425,10 +430,7 @@ function decideOn(state: LoopState, window: WindowJudged): LoopStep {
 
 /** A schema break that was none, or is over: no signal that starts a retraining is above its threshold. */
 function isQuiet({ retrainOn }: LifecyclePolicy, { readings }: WindowJudged): boolean {
-  return !readings.some(
-    ({ signal, value, threshold }) =>
-      retrainOn.includes(signal) && threshold !== null && value > threshold,
-  );
+  return !readings.some((reading) => retrainOn.includes(reading.signal) && isAbove(reading));
 }
 
 function triggerOf(
@@ -463,9 +465,7 @@ function whyHeld(
   const { policy, alarms } = state;
   const frozen = policy.frozen.find(({ from, to }) => isWithin(window.at, from, to));
   if (frozen !== undefined) return `frozen from ${frozen.from} to ${frozen.to}: ${frozen.reason}`;
-  const rows = Math.max(
-    ...urgent.map(({ signal }) => alarms[`${window.length}/${signal}`]?.rows ?? 0),
-  );
+  const rows = Math.max(...urgent.map((reading) => alarms[alarmKey(window, reading)]?.rows ?? 0));
   const needed = Math.max(
     policy.minSamples.rows,
     policy.minSamples.rowsPerClass * window.judgedClasses,
