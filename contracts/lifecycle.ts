@@ -1,5 +1,7 @@
 /** What the lifecycle workflow and those who talk to it agree on. Types and names only. */
 import type { JsonObject } from './json.js';
+import type { LifecyclePolicy } from './lifecycle-policy.js';
+import type { Reading } from './signals.js';
 
 /** Long-lived, one for each served model. */
 export function lifecycleId(model: string): string {
@@ -36,6 +38,62 @@ export interface DriftReport {
     readonly value: number;
     readonly threshold: number;
   }[];
+}
+
+/** Signal: a `WindowReport`. */
+export const WINDOW_SIGNAL = 'window';
+/** Query: a `LifecycleStatus`. */
+export const STATUS_QUERY = 'status';
+
+/** How a version did on a window. */
+export interface VersionScore {
+  readonly version: string;
+  /** [0, 1] */
+  readonly weightedF1: number;
+}
+
+/** A window of flows, judged against what the serving version was trained on. */
+export interface JudgedFlows {
+  /** Of the report's content: the same report twice counts once. */
+  readonly reportHash: string;
+  /** ISO week, or day. */
+  readonly partition: string;
+  readonly length: 'day' | 'week';
+  /** Of the flows, epoch ms; the end is excluded. */
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly rows: number;
+  /** Classes with enough rows to be judged by themselves. */
+  readonly judgedClasses: number;
+  /** The version that served, and was judged. */
+  readonly version: string;
+  readonly readings: readonly Reading[];
+  /** What may lie behind the readings, for people. */
+  readonly causes: readonly string[];
+  /** Of the versions that were asked, where labels were there. */
+  readonly scores: readonly VersionScore[];
+}
+
+/** What the monitor tells a lifecycle. */
+export interface WindowReport extends JudgedFlows {
+  /** By which this window and all later ones are decided on. */
+  readonly policy: LifecyclePolicy;
+  /** Handed to the retrain DAG, should there be a retraining. */
+  readonly preset: JsonObject;
+}
+
+/** A lifecycle as a reader sees it. */
+export interface LifecycleStatus {
+  readonly phase: string;
+  readonly paused: boolean;
+  /** Null before the first report. */
+  readonly serving: string | null;
+  /** The one that served before, to which a rollback goes. */
+  readonly previous: string | null;
+  /** The challenger that is in shadow, waits for approval or is being promoted. */
+  readonly challenger: string | null;
+  /** Versions that the next window is to be scored with, the serving one first. */
+  readonly toScore: readonly string[];
 }
 
 /** What a lifecycle did about a report, and why. */

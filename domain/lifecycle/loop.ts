@@ -9,39 +9,15 @@
  *                       └─ lost, failed, expired, refused, worse in shadow ─▶ idle, cooling down
  */
 import type { JsonObject } from '../../contracts/json.js';
+import type { JudgedFlows } from '../../contracts/lifecycle.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { isAbove, type Reading } from '../../contracts/signals.js';
 import { SILENT, stepAlarm, type Alarm } from './alarm.js';
 import { judgeGate, type GateEvidence } from './gate.js';
 
-/** How a version did on a window. */
-export interface VersionScore {
-  readonly version: string;
-  /** [0, 1] */
-  readonly weightedF1: number;
-}
-
-/** A window of flows, judged against what the serving version was trained on. */
-export interface WindowJudged {
+/** A window of flows was judged. */
+export interface WindowJudged extends JudgedFlows {
   readonly kind: 'window_judged';
-  /** Of the report's content: the same report twice counts once. */
-  readonly reportHash: string;
-  /** ISO week, or day. */
-  readonly partition: string;
-  readonly length: 'day' | 'week';
-  /** Of the flows, epoch ms; the end is excluded. */
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly rows: number;
-  /** Classes with enough rows to be judged by themselves. */
-  readonly judgedClasses: number;
-  /** The version that served, and was judged. */
-  readonly version: string;
-  readonly readings: readonly Reading[];
-  /** What may lie behind the readings, for people. */
-  readonly causes: readonly string[];
-  /** Of the versions that were asked, where labels were there. */
-  readonly scores: readonly VersionScore[];
   readonly at: number;
 }
 
