@@ -1,5 +1,6 @@
 /** Rows of `flow_features` by what they are used for, as SQL over one snapshot. */
 import type { Selection } from '../contracts/schemas/values.js';
+import { isoWeekOf, weekRange } from '../dag/partitions.js';
 import { TABULAR_FEATURE_NAMES } from '../domain/traffic/features.js';
 import { scanSnapshot } from './delta/scan.js';
 import type { Snapshot } from './delta/snapshot.js';
@@ -22,6 +23,8 @@ export interface RowConditions {
   readonly untilMs?: number;
   /** No row whose packets and statistics equal those of a row of these. @default none */
   readonly without?: readonly Selection[];
+  /** About so many rows, the same ones each time, by a hash of their place in the sources. @default all */
+  readonly maxRows?: number;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface RowConditions {
 export function rowsOf(
   snapshot: Snapshot,
   selection: Selection | undefined,
-  { untilMs, without = [] }: RowConditions = {},
+  { untilMs, without = [], maxRows }: RowConditions = {},
 ): string {
   const until = untilMs === undefined ? {} : { untilMs };
   const earlier = without.map(
@@ -43,12 +46,20 @@ export function rowsOf(
     ...(untilMs === undefined ? [] : [`epoch_us(time_first) <= ${Math.floor(untilMs * 1000)}`]),
     ...(earlier.length === 0 ? [] : [`${FLOW_KEY} NOT IN (${earlier.join(' UNION ALL ')})`]),
   ];
-  const weeks = selection?.kind === 'slices' ? selection.slices.map(({ week }) => week) : undefined;
-  const filters = weeks?.map(isInWeek);
+  const filters = weeksOf(selection)?.map(isInWeek);
   const scan = scanSnapshot(snapshot, (file) => filters?.some((inWeek) => inWeek(file)) ?? true);
-  return conditions.length === 0
-    ? scan
-    : `SELECT * FROM (${scan}) WHERE ${conditions.join(' AND ')}`;
+  const rows =
+    conditions.length === 0 ? scan : `SELECT * FROM (${scan}) WHERE ${conditions.join(' AND ')}`;
+  if (maxRows === undefined) return rows;
+  return `SELECT * FROM (${rows})
+    WHERE hash(source_sha, source_row) / ${2 ** 64} < ${maxRows} / (SELECT count(*) FROM (${rows}))`;
+}
+
+/** Weeks that can have rows of a selection; undefined for all. */
+function weeksOf(selection: Selection | undefined): string[] | undefined {
+  if (selection?.kind === 'slices') return selection.slices.map(({ week }) => week);
+  if (selection?.kind !== 'time' || selection.fromMs === null || selection.toMs === null) return;
+  return weekRange(isoWeekOf(new Date(selection.fromMs)), isoWeekOf(new Date(selection.toMs - 1)));
 }
 
 /** The rows of a part, as they were known when the snapshot was committed, unless `untilMs` is earlier or later. */

@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { WorkflowHandle } from '@temporalio/client';
-import { monitoringTasks } from '../../activities/monitoring.js';
-import { createCompute } from '../../activities/compute.js';
-import { installation } from '../../activities/installation.js';
 import { PipelineError } from '../../contracts/errors.js';
-import { lifecycleId, OUTCOME_QUERY, type Outcome } from '../../contracts/lifecycle.js';
+import {
+  DRIFT_SIGNAL,
+  lifecycleId,
+  OUTCOME_QUERY,
+  type DriftReport,
+  type Outcome,
+} from '../../contracts/lifecycle.js';
 import { preset as presetSchema, type DriftScore } from '../../contracts/schemas/values.js';
 import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { activities, dag } from '../../dag/declare.js';
-import { MlflowClient } from '../../models/registry/mlflow-client.js';
 import demo from '../../pipelines/presets/demo.json' with { type: 'json' };
 import { startEngine, type EngineEnvironment } from './engine-environment.js';
 
@@ -123,22 +125,24 @@ test('the Temporal UI shows the phase and the decisions', async () => {
   expect(currentDetails).toMatch(/^phase: \*\*idle\*\*\n[^]*\| noted \| only sni_kl drifted/);
 });
 
-/** Wakes the lifecycle as the monitor does: signal-with-start. */
+/** Wakes the lifecycle as the monitor of 0.6 did: signal-with-start. */
 async function report(
   week: string,
   scores: readonly DriftScore[],
   { rows = 5_000 } = {},
 ): Promise<void> {
-  const { layout, server, recorder } = engine;
-  const tasks = monitoringTasks({
-    layout,
-    recorder,
-    temporal: server.client,
-    mlflow: new MlflowClient({ baseUrl: 'http://127.0.0.1:9' }), // this task does not ask it
-    compute: createCompute({ layout, setupDir: installation.setupDir, entry: 'none' }),
+  const { minRows = 0, minGain = 0, minHeldOutRows = 0 } = preset.policy;
+  const sent: DriftReport = {
+    ...{ reportHash: hashOf(week), partition: week, rows, preset },
+    policy: { minRows, minGain, minHeldOutRows },
+    statistics: scores.map(({ statistic, value, threshold }) => ({
+      ...{ statistic, value: value ?? 0, threshold: threshold ?? 0 },
+    })),
+  };
+  await engine.server.client.workflow.signalWithStart('lifecycle', {
+    ...{ workflowId: lifecycleId(model), taskQueue: 'control', args: [{ model }] },
+    ...{ signal: DRIFT_SIGNAL, signalArgs: [sent] },
   });
-  const input = { model, week, reportHash: hashOf(week), rows, scores: [...scores], preset };
-  await tasks.wakeLifecycle(input);
 }
 
 function drifted(statistic: string): DriftScore {
