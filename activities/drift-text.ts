@@ -1,7 +1,7 @@
 /** A window of flows as people read it: `sentinel drift`, notices, and the page. */
 import type { DriftFindings } from '../contracts/drift.js';
 import type { JudgedFlows } from '../contracts/lifecycle.js';
-import { isAbove, SIGNALS, type Reading } from '../contracts/signals.js';
+import { isAbove, SIGNALS } from '../contracts/signals.js';
 import type { DriftScore } from '../contracts/schemas/values.js';
 
 /** Every signal there is, judged or not. */
