@@ -56,6 +56,8 @@ export type LoopEvent =
       readonly reason: string;
       readonly at: number;
     }
+  /** Somebody else has moved the serving alias. */
+  | { readonly kind: 'serving_moved'; readonly version: string; readonly at: number }
   | { readonly kind: 'retrain_forced'; readonly by: string; readonly at: number }
   | {
       readonly kind: 'promote_asked';
@@ -73,6 +75,8 @@ export type LoopCommand =
       readonly kind: 'start_retrain';
       readonly partition: string;
       readonly attempt: number;
+      /** Flows before this may train, epoch ms. */
+      readonly endMs: number;
       /** Flows before this train nothing, epoch ms; null when no schema break is known. */
       readonly notBeforeMs: number | null;
       /** The newest flows alone train and gate, in time order. */
@@ -108,6 +112,7 @@ export type DecisionKind =
   | 'promoted'
   | 'roll_back'
   | 'rolled_back'
+  | 'moved' // another version serves, and nobody told the loop
   | 'settled' // the watch after a promotion ended well
   | 'paused'
   | 'resumed'
@@ -249,6 +254,8 @@ export function stepLoop(state: LoopState, event: LoopEvent): LoopStep {
           record('failed', state.partition, `rollback failed: ${event.reason}`, {}, event.at),
         ],
       };
+    case 'serving_moved':
+      return onMoved(state, event);
     case 'retrain_forced':
     case 'promote_asked':
     case 'rollback_asked':
@@ -487,11 +494,12 @@ function retrainCommand(
   { breakMs, openBreakMs }: LoopState,
   { trigger, attempt }: Extract<Phase, { name: 'retraining' }>,
 ): LoopCommand {
-  const { partition, afterSchemaBreak, reason } = trigger;
+  const { partition, endMs, afterSchemaBreak, reason } = trigger;
   return {
     kind: 'start_retrain',
     partition,
     attempt,
+    endMs,
     notBeforeMs: openBreakMs ?? breakMs,
     afterSchemaBreak,
     reason,
@@ -665,6 +673,28 @@ function onRolledBack(
   };
 }
 
+/** Another version serves: what was known of the one before is void. A move of the loop's own is not heard of here. */
+function onMoved(
+  state: LoopState,
+  { version, at }: Extract<LoopEvent, { kind: 'serving_moved' }>,
+): LoopStep {
+  const { phase, serving, partition } = state;
+  if (version === serving || phase.name === 'promoting' || phase.name === 'rolling_back') {
+    return unchanged(state);
+  }
+  const reason = `version ${version} serves in place of ${serving ?? 'none'}: somebody moved the alias`;
+  return {
+    state: {
+      ...settled(state, state.coolUntilMs),
+      phase: phase.name === 'retraining' ? phase : { name: 'idle' },
+      serving: version,
+      previous: serving,
+      watchUntilMs: null,
+    },
+    commands: [record('moved', partition, reason, { from: serving, to: version }, at)],
+  };
+}
+
 /** What a person asked for. */
 function onAsked(
   state: LoopState,
@@ -698,6 +728,7 @@ function onAsked(
   };
   switch (event.kind) {
     case 'retrain_forced':
+      if (state.partition === '') return refuse('no window has been judged yet');
       return startRetrain(state, trigger, event.at);
     case 'promote_asked':
       if (event.version === serving) return refuse(`version ${serving} serves already`);
@@ -776,8 +807,8 @@ function about(window: WindowJudged, alarms: readonly Reading[] = []): JsonObjec
   };
 }
 
-function evidenceOf({ evidence, afterSchemaBreak }: Trigger): JsonObject {
-  return { ...evidence, afterSchemaBreak };
+function evidenceOf({ evidence, afterSchemaBreak, reason }: Trigger): JsonObject {
+  return { ...evidence, afterSchemaBreak, because: reason };
 }
 
 function gateJson({ gain, classes, ...gate }: GateEvidence): JsonObject {
