@@ -14,6 +14,7 @@ import { cancellable, withHeartbeats } from './heartbeats.js';
 import { ingestTasks } from './ingest.js';
 import { createLifecycleActivities } from './lifecycle.js';
 import { monitoringTasks } from './monitoring.js';
+import { createNoticeActivities } from './notices.js';
 import { planStore } from './plan-store.js';
 import { reportingTasks } from './reporting.js';
 import { runHistory } from './run-history.js';
@@ -76,6 +77,7 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
       createBackfillActivities({ layout, temporal, recorder, plans, params: setting.params ?? {} }),
     ),
     ...withCodes(createLifecycleActivities(dependencies)),
+    ...withCodes(createNoticeActivities({ layout })),
     ...withTaskLogs(
       layout,
       checkedActivities({

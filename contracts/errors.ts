@@ -90,6 +90,8 @@ export const ERROR_CODES = {
   MODEL_TRAINING_FAILED: 'final',
   MODEL_VERSION_UNKNOWN: 'final',
   MONTH_MISSING: 'final',
+  NOTICE_FAILED: 'retry',
+  NOTIFY_INVALID: 'final',
   OUTCOMES_INVALID: 'final',
   OUTPUT_EXISTS: 'final',
   OUTPUT_FOLDER_MISSING: 'final',
