@@ -9,11 +9,11 @@
  *                       └─ lost, failed, expired, refused, worse in shadow ─▶ idle, cooling down
  */
 import type { JsonObject } from '../../contracts/json.js';
-import type { JudgedFlows } from '../../contracts/lifecycle.js';
+import type { GateEvidence, JudgedFlows } from '../../contracts/lifecycle.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { isAbove, type Reading } from '../../contracts/signals.js';
 import { SILENT, stepAlarm, type Alarm } from './alarm.js';
-import { judgeGate, type GateEvidence } from './gate.js';
+import { judgeGate } from './gate.js';
 
 /** A window of flows was judged. */
 export interface WindowJudged extends JudgedFlows {
@@ -24,6 +24,8 @@ export interface WindowJudged extends JudgedFlows {
 /** A challenger was trained and compared with the champion on rows that neither has seen. */
 interface RetrainFinished {
   readonly kind: 'retrain_finished';
+  /** The version that it was compared with. */
+  readonly champion: string;
   readonly challenger: string;
   readonly gate: GateEvidence;
   readonly at: number;
@@ -272,6 +274,11 @@ export function versionsToScore({ phase, serving, previous, watchUntilMs }: Loop
   const challenger = phase.name === 'shadow' ? phase.challenger : null;
   const before = watchUntilMs === null ? null : previous;
   return [serving, challenger, before].filter((version) => version !== null);
+}
+
+/** The version that is to take over; null while there is none. */
+export function challengerOf({ phase }: LoopState): string | null {
+  return 'challenger' in phase ? phase.challenger : null;
 }
 
 function onWindow(before: LoopState, window: WindowJudged): LoopStep {
@@ -528,8 +535,12 @@ function onRetrainFailed(
 function onFinished(
   state: LoopState,
   { trigger }: Extract<Phase, { name: 'retraining' }>,
-  { challenger, gate, at }: RetrainFinished,
+  { champion, challenger, gate, at }: RetrainFinished,
 ): LoopStep {
+  if (champion !== state.serving) {
+    const reason = `challenger ${challenger} was compared with version ${champion}, ${state.serving ?? 'none'} serves`;
+    return giveUp(state, trigger, 'keep', reason, at);
+  }
   const { passed, against } = judgeGate(state.policy.gate, gate, trigger.afterSchemaBreak);
   const scores = `macro-F1 ${gate.challengerF1.toFixed(4)} against ${gate.championF1.toFixed(4)} on ${gate.heldOutRows} held-out rows`;
   const evidence = { ...evidenceOf(trigger), challenger, gate: gateJson(gate) };
