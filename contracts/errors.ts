@@ -109,6 +109,7 @@ export const ERROR_CODES = {
   S3_REJECTED: 'final',
   S3_UNREACHABLE: 'retry',
   SERVER_NOT_READY: 'retry',
+  SERVING_MOVED: 'final',
   SETUP_INCOMPLETE: 'final',
   SOURCE_SCHEME_UNKNOWN: 'final',
   STORE_QUERY_FAILED: 'retry',

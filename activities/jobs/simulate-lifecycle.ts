@@ -9,7 +9,7 @@ import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import { isoWeekOf, weekStart } from '../../dag/partitions.js';
 import { judgeWindow, type Answered } from '../../domain/drift/judge-window.js';
-import type { GateEvidence } from '../../domain/lifecycle/gate.js';
+import type { GateEvidence } from '../../contracts/lifecycle.js';
 import {
   startLoop,
   stepLoop,
@@ -254,7 +254,9 @@ class LifecycleSimulation {
       const challenger = await this.#train(train, nowMs);
       const rows = this.#flows.unseen(recent.slice(held), train);
       const gate = this.#compare(this.#serving(), challenger, rows);
-      return { kind: 'retrain_finished', challenger: challenger.id, gate, at: nowMs };
+      const champion = this.#serving().id;
+      const versions = { champion: this.#serving().id, challenger: challenger.id };
+      return { kind: 'retrain_finished', ...versions, gate, at: nowMs };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       return { kind: 'retrain_failed', reason, at: nowMs };
