@@ -4,12 +4,13 @@ import type { JudgedFlows } from '../contracts/lifecycle.js';
 import { isAbove, SIGNALS } from '../contracts/signals.js';
 import type { DriftScore } from '../contracts/schemas/values.js';
 
-/** Every signal there is, judged or not. */
+/** Every signal there is, judged or not; behind them those of earlier releases. */
 export function signalScores({
   partition,
   readings,
 }: Pick<JudgedFlows, 'partition' | 'readings'>): DriftScore[] {
-  return SIGNALS.map((statistic) => {
+  const signals = new Set<string>([...SIGNALS, ...readings.map(({ signal }) => signal)]);
+  return [...signals].map((statistic) => {
     const reading = readings.find(({ signal }) => signal === statistic);
     const threshold = reading?.threshold ?? null;
     if (reading === undefined || threshold === null) {
