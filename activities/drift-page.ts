@@ -42,6 +42,8 @@ export async function driftHtml(
         : `<ul>${causes.map((cause) => `<li>${escapeHtml(cause)}</li>`).join('')}</ul>`,
     ),
     htmlTable(SIGNAL_HEAD, signalRows(scores)),
+    heading(findings.length === 'week' ? 'Week by week' : 'Day by day'),
+    ...plots,
     ...(features.length === 0
       ? []
       : [
@@ -67,8 +69,6 @@ export async function driftHtml(
         ]),
     heading('Versions'),
     htmlTable(VERSION_HEAD, versionRows(findings)),
-    heading(findings.length === 'week' ? 'Week by week' : 'Day by day'),
-    ...plots,
   ]);
 }
 

@@ -58,6 +58,20 @@ export async function plotSignal(points: readonly SignalPoint[], title: string):
     ],
     marks: [
       line('threshold', { stroke: { value: '#888888' }, strokeDash: { value: [4, 3] } }),
+      {
+        // a window without a neighbour has no line
+        type: 'symbol',
+        from: { data: 'points' },
+        encode: {
+          enter: {
+            x,
+            y: { scale: 'y', field: 'threshold' },
+            shape: { value: 'stroke' },
+            stroke: { value: '#888888' },
+            size: { value: 200 },
+          },
+        },
+      },
       line('value', { stroke: { value: VALUE }, strokeWidth: { value: 2 } }),
       {
         type: 'symbol',
