@@ -254,7 +254,6 @@ class LifecycleSimulation {
       const challenger = await this.#train(train, nowMs);
       const rows = this.#flows.unseen(recent.slice(held), train);
       const gate = this.#compare(this.#serving(), challenger, rows);
-      const champion = this.#serving().id;
       const versions = { champion: this.#serving().id, challenger: challenger.id };
       return { kind: 'retrain_finished', ...versions, gate, at: nowMs };
     } catch (error) {
