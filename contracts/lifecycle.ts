@@ -112,11 +112,33 @@ export interface Decision extends Outcome {
   readonly atMs: number;
 }
 
+/** What was measured on the held-out rows; JSON, so a number that could not be computed is null. */
+export interface GateEvidence {
+  readonly heldOutRows: number;
+  /** Macro-F1, [0, 1]. */
+  readonly championF1: number;
+  readonly challengerF1: number;
+  /** Of the challenger's macro-F1 over the champion's: the 95 % interval of a paired bootstrap. */
+  readonly gain: { readonly lower: number; readonly upper: number };
+  /** Classes by rows on the held-out days, and what the challenger loses of their F1 (negative: gains). */
+  readonly classes: readonly {
+    readonly name: string;
+    readonly rows: number;
+    readonly loss: number;
+  }[];
+  /** Challenger's expected calibration error less the champion's. */
+  readonly eceRise: number | null;
+  /** Time a flow takes the challenger over that of the champion. */
+  readonly latencyRatio: number | null;
+}
+
 /** Output of the retrain DAG. */
 export interface Comparison {
   readonly championVersion: string;
   readonly challengerVersion: string;
+  /** Of the gate, under names that older runs have as well. */
   readonly rows: number;
   readonly championF1: number;
   readonly challengerF1: number;
+  readonly gate: GateEvidence;
 }

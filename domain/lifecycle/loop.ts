@@ -9,11 +9,11 @@
  *                       └─ lost, failed, expired, refused, worse in shadow ─▶ idle, cooling down
  */
 import type { JsonObject } from '../../contracts/json.js';
-import type { JudgedFlows } from '../../contracts/lifecycle.js';
+import type { GateEvidence, JudgedFlows } from '../../contracts/lifecycle.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { isAbove, type Reading } from '../../contracts/signals.js';
 import { SILENT, stepAlarm, type Alarm } from './alarm.js';
-import { judgeGate, type GateEvidence } from './gate.js';
+import { judgeGate } from './gate.js';
 
 /** A window of flows was judged. */
 export interface WindowJudged extends JudgedFlows {
