@@ -23,7 +23,6 @@ import { DRIFT_SCORES, PREDICTIONS } from '../feature-store/engine-tables.js';
 import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
 import type { TaskCodes } from './checked.js';
 import { taskKey } from './compute.js';
-import { usableWeeks } from './judged-weeks.js';
 import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
 import {
@@ -164,16 +163,6 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
         }
         await Promise.race([sleep(POLL_MS), context.cancelled]);
       }
-    },
-
-    planRetrain: async ({ week, preset }) => {
-      const features = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
-      const usable = features === undefined ? [] : usableWeeks(features, preset).usable;
-      const input = { preset, version: features?.version ?? 0, usable, week };
-      return compute('planRetrain', input, async ({ output: split }) => ({
-        split,
-        heldOut: split.selections.test,
-      }));
     },
   } satisfies Partial<TaskCodes>;
 }

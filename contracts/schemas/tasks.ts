@@ -9,11 +9,13 @@ import { flowMapping } from './mapping.js';
 import {
   driftScore,
   fault,
+  gateEvidence,
   isoWeek,
   modelSpec,
   modelVersion,
   preset,
   rejectedLimit,
+  retraining,
   score,
   selection,
   sourceFile,
@@ -211,8 +213,8 @@ export const taskContracts = {
   planRetrain: task(
     'cpu',
     HOUR_MS,
-    z.object({ week: isoWeek, preset }),
-    z.object({ split, heldOut: selection }),
+    z.object({ week: isoWeek, preset, retraining }),
+    z.object({ split }),
   ),
   compareModels: task(
     'cpu',
@@ -230,6 +232,7 @@ export const taskContracts = {
       rows: z.int(),
       championF1: z.number(),
       challengerF1: z.number(),
+      gate: gateEvidence,
     }),
   ),
 
