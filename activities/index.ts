@@ -17,6 +17,7 @@ import { monitoringTasks } from './monitoring.js';
 import { createNoticeActivities } from './notices.js';
 import { planStore } from './plan-store.js';
 import { reportingTasks } from './reporting.js';
+import { retrainingTasks } from './retraining.js';
 import { runHistory } from './run-history.js';
 import type { RunRecorder } from './run-recorder.js';
 import { withTaskLogs } from './task-log.js';
@@ -83,6 +84,7 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
       checkedActivities({
         ...ingestTasks(dependencies),
         ...trainingTasks(dependencies),
+        ...retrainingTasks(dependencies),
         ...monitoringTasks(dependencies),
         ...reportingTasks(dependencies),
       }),

@@ -36,7 +36,7 @@ import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
 import type { AnsweredWindow } from './jobs/judge-window.js';
 import { STAGED } from './jobs/staged-files.js';
-import { daysWithFlows, newestWeek, succeededPartitions, usableWeeks } from './judged-weeks.js';
+import { daysWithFlows, newestWeek, succeededPartitions } from './judged-weeks.js';
 import { policyFor } from './model-policy.js';
 import {
   asModelVersion,
@@ -256,16 +256,6 @@ export function monitoringTasks({
         }
         await Promise.race([sleep(POLL_MS), context.cancelled]);
       }
-    },
-
-    planRetrain: async ({ week, preset }) => {
-      const features = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
-      const usable = features === undefined ? [] : usableWeeks(features, preset).usable;
-      const input = { preset, version: features?.version ?? 0, usable, week };
-      return compute('planRetrain', input, async ({ output: split }) => ({
-        split,
-        heldOut: split.selections.test,
-      }));
     },
   } satisfies Partial<TaskCodes>;
 }

@@ -71,6 +71,7 @@ export const ERROR_CODES = {
   INPUT_NOT_FOUND: 'final',
   INTERNAL: 'retry',
   LIFECYCLE_ENDED: 'final',
+  LIFECYCLE_UNKNOWN: 'final',
   LIGHTGBM_CALL: 'final',
   LIGHTGBM_LIBRARY: 'final',
   LINEAGE_UNKNOWN: 'final',

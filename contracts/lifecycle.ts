@@ -56,9 +56,11 @@ export type Asked = { readonly by: string } & (
   | { readonly kind: 'promote' | 'approve' | 'refuse'; readonly version: string }
 );
 
-/** What was decided at once; what follows from it stands in the decision log. */
+/** What was decided at once. */
 export interface Answer {
   readonly decisions: readonly Outcome[];
+  /** `LifecycleStatus.decided` after it: what follows has been decided later. */
+  readonly decided: number;
 }
 
 /** How a version did on a window. */
@@ -110,6 +112,20 @@ export interface LifecycleStatus {
   readonly challenger: string | null;
   /** Versions that the next window is to be scored with, the serving one first. */
   readonly toScore: readonly string[];
+  /** When the approval that is asked for expires, epoch ms; null while none is. */
+  readonly approvalExpiresAt: number | null;
+  /** Whether nothing is under way: what happens next is a window or a person's word. */
+  readonly atRest: boolean;
+  /** Decisions made so far, and the newest of them, oldest first. */
+  readonly decided: number;
+  readonly latest: readonly LatestDecision[];
+}
+
+/** A decision without its evidence. */
+export interface LatestDecision extends Outcome {
+  readonly partition: string;
+  /** Epoch ms. */
+  readonly at: number;
 }
 
 /** What a lifecycle did about a report, and why. */

@@ -30,6 +30,7 @@ import {
   type Answer,
   type Asked,
   type Comparison,
+  type LatestDecision,
   type LifecycleInput,
   type LifecycleStatus,
   type Outcome,
@@ -64,7 +65,7 @@ export interface LifecycleMemory {
   /** When the approval that is asked for expires, epoch ms. */
   readonly approvalExpiresAt: number | null;
   readonly outcomes: readonly (readonly [reportHash: string, Outcome])[];
-  readonly latest: readonly Decision[];
+  readonly latest: readonly LatestDecision[];
   /** Decisions made so far. */
   readonly decided: number;
 }
@@ -106,7 +107,7 @@ class ServedModel {
   #state: LoopState;
   #preset: JsonObject = {};
   #approvalExpiresAt: number | null = null;
-  #latest: readonly Decision[] = [];
+  #latest: readonly LatestDecision[] = [];
   #decided = 0;
   /** Notices that are being sent. */
   #telling = 0;
@@ -182,7 +183,10 @@ class ServedModel {
     }
     await this.#noticeMove(event);
     const decisions = await this.#step(event);
-    answer?.({ decisions: decisions.map(({ kind, reason }) => ({ kind, reason })) });
+    answer?.({
+      decisions: decisions.map(({ kind, reason }) => ({ kind, reason })),
+      decided: this.#decided,
+    });
     if (this.#isAtRest()) this.#settle();
     setCurrentDetails(this.#details());
   }
@@ -244,7 +248,7 @@ class ServedModel {
     const { kind, partition, reason, evidence, at } = decision;
     const key = `${model}/${workflowInfo().firstExecutionRunId}/${this.#decided++}`;
     await activities.recordDecision({ key, model, partition, kind, reason, evidence, atMs: at });
-    this.#latest = [...this.#latest, { ...decision, evidence: {} }].slice(-SHOWN_DECISIONS);
+    this.#latest = [...this.#latest, { kind, partition, reason, at }].slice(-SHOWN_DECISIONS);
     for (const [hash, last] of this.#open) {
       if (last.kind === 'noted' || kind !== 'noted') this.#open.set(hash, { kind, reason });
     }
@@ -322,6 +326,9 @@ class ServedModel {
       ...{ phase: phase.name, paused, serving, previous },
       challenger: challengerOf(this.#state),
       toScore: versionsToScore(this.#state),
+      approvalExpiresAt: phase.name === 'awaiting_approval' ? this.#approvalExpiresAt : null,
+      atRest: this.#isAtRest() && this.#heard.length === 0,
+      ...{ decided: this.#decided, latest: this.#latest },
     };
   }
 

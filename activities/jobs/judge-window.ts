@@ -73,10 +73,14 @@ export async function judgeWindowJob(
     progress(`reading what version ${serving.version} was trained on`);
     const { bins, reference } = await readReference(trainedOn, split, classes);
     progress('answering its validation flows');
-    const heldOut = await readFlowSet(trainedOn, split.selections.validate, {
-      without: [split.selections.train],
-      maxRows: MAX_REFERENCE_ROWS,
-    }).then((set) => new WindowAnswers(model, set).answered());
+    const { train, validate } = split.selections;
+    const unseen = await readFlowSet(
+      trainedOn,
+      validate,
+      [{ selection: train }],
+      MAX_REFERENCE_ROWS,
+    );
+    const heldOut = new WindowAnswers(model, unseen).answered();
 
     progress(`answering ${window.partition}`);
     const rows = selectionOf(window);
@@ -163,18 +167,32 @@ async function readReference(
   split: JudgeRequest['split'],
   classes: ClassIndex,
 ): Promise<{ bins: FlowBins; reference: WindowFlows }> {
-  const set = await readFlowSet(source, referenceOf(split), { maxRows: MAX_REFERENCE_ROWS });
+  const set = await readFlowSet(source, referenceOf(split), [], MAX_REFERENCE_ROWS);
   const bins = fitFlowBins(driftColumns(set));
   return { bins, reference: windowFlows(set, bins, classes) };
 }
 
+const WEEK_MS = 7 * 86_400_000;
+
 /**
- * What a window is compared with: all of the version's training rows, or after a retraining the whole of
- * its newest week. Weeks before a change that the model has learnt are no reference.
+ * What a window is compared with: all of the version's training rows, or after a retraining its newest
+ * week of them. Flows before a change that the model has learnt are no reference.
  */
 function referenceOf({ selections: { train } }: JudgeRequest['split']): Selection {
-  const newest = train.kind === 'slices' ? train.slices.filter(({ days }) => days !== null) : [];
-  return newest.length === 0 ? train : wholeWeeks(newest.map(({ week }) => week));
+  switch (train.kind) {
+    case 'slices': {
+      // days of a week are of retrainings of 0.6 and before, which took the whole of it
+      const newest = train.slices.filter(({ days }) => days !== null);
+      return newest.length === 0 ? train : wholeWeeks(newest.map(({ week }) => week));
+    }
+    case 'time': {
+      const { fromMs, toMs } = train;
+      if (fromMs === null || toMs === null) return train; // a first training on few weeks
+      return { ...train, fromMs: Math.max(fromMs, toMs - WEEK_MS) };
+    }
+    case 'random':
+      return train;
+  }
 }
 
 function windowFlows(set: FlowSet, bins: FlowBins, classes: ClassIndex): WindowFlows {

@@ -5,11 +5,11 @@
  * each month (calendar), and the loop. Each day is answered by the version that serves in its first hour.
  */
 import type { Json } from '../../contracts/json.js';
+import type { GateEvidence } from '../../contracts/lifecycle.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import { isoWeekOf, weekStart } from '../../dag/partitions.js';
-import { judgeWindow, type Answered } from '../../domain/drift/judge-window.js';
-import type { GateEvidence } from '../../contracts/lifecycle.js';
+import { judgeWindow } from '../../domain/drift/judge-window.js';
 import {
   startLoop,
   stepLoop,
@@ -19,10 +19,15 @@ import {
   type LoopEvent,
   type LoopState,
 } from '../../domain/lifecycle/loop.js';
+import {
+  cutRetraining,
+  retrainSpan,
+  trainingRows,
+  type FlowSpan,
+} from '../../domain/lifecycle/retrain-window.js';
 import type { FlowSet } from '../../feature-store/read-flows.js';
-import { bootstrapScores, groupByDayAndClass } from '../../models/evaluation/bootstrap.js';
 import { confusionMatrix, scoreConfusion } from '../../models/evaluation/classification.js';
-import { calibrationError, reliabilityBins } from '../../models/evaluation/reliability.js';
+import { gateEvidence } from '../../models/evaluation/gate-evidence.js';
 import { SimulatedFlows, SimulatedVersion, type LightTraining } from './simulated-version.js';
 
 const DAY_MS = 86_400_000;
@@ -113,7 +118,8 @@ class LifecycleSimulation {
     const { firstWeeks, progress } = this.#request;
     const startMs = firstWeek(this.#days);
     const servedMs = startMs + firstWeeks * WEEK_MS;
-    const first = await this.#train(this.#rowsWithin(startMs, servedMs), servedMs);
+    const before = this.#daysWithin({ fromMs: startMs, toMs: servedMs });
+    const first = await this.#train(rowsOf(before), servedMs);
     this.#state = { ...this.#state, serving: first.id };
     let calendar = first;
     let calendarRetrains = 0;
@@ -128,8 +134,8 @@ class LifecycleSimulation {
       const scores = { frozen: this.#tally(), calendar: this.#tally(), loop: this.#tally() };
       for (const day of days) {
         if (isFirstOfMonth(day.startMs) && day.startMs > servedMs) {
-          const recent = this.#recentRows(day.startMs, null);
-          const next = await this.#train(recent, day.startMs);
+          const recent = this.#recentDays(day.startMs, null);
+          const next = await this.#train(rowsOf(recent), day.startMs);
           if (calendar.id !== first.id) this.#drop(calendar);
           calendar = next;
           calendarRetrains += 1;
@@ -244,17 +250,17 @@ class LifecycleSimulation {
     { notBeforeMs, afterSchemaBreak }: Extract<LoopCommand, { kind: 'start_retrain' }>,
     nowMs: number,
   ): Promise<LoopEvent> {
-    const recent = this.#recentRows(nowMs, notBeforeMs);
-    const held = heldOutFrom(recent, this.#request.flows.timeFirstMs, {
-      afterSchemaBreak,
-      minRows: this.#request.policy.gate.minHeldOutRows,
-    });
+    const days = this.#recentDays(nowMs, notBeforeMs);
+    const recent = rowsOf(days);
+    const { heldOutFrom } = cutRetraining(
+      days.map(({ rows }) => rows.length),
+      { afterSchemaBreak, minHeldOutRows: this.#request.policy.gate.minHeldOutRows },
+    );
     try {
-      const train = recent.slice(0, held);
+      const train = recent.slice(0, heldOutFrom);
       const challenger = await this.#train(train, nowMs);
-      const rows = this.#flows.unseen(recent.slice(held), train);
+      const rows = this.#flows.unseen(recent.slice(heldOutFrom), train);
       const gate = this.#compare(this.#serving(), challenger, rows);
-      const champion = this.#serving().id;
       const versions = { champion: this.#serving().id, challenger: challenger.id };
       return { kind: 'retrain_finished', ...versions, gate, at: nowMs };
     } catch (error) {
@@ -271,33 +277,21 @@ class LifecycleSimulation {
   ): GateEvidence {
     const { names, labels: all, set } = this.#flows;
     const labels = Int32Array.from(rows, (row) => all[row] ?? 0);
-    const times = Float64Array.from(rows, (row) => set.timeFirstMs[row] ?? 0);
-    const answers = [champion.answer(rows), challenger.answer(rows)] as const;
-    const { models, gains } = bootstrapScores({
-      ...{ labels, predicted: answers.map(({ predicted }) => predicted) },
-      ...{ classCount: names.length, groups: groupByDayAndClass(times, labels) },
-      random: seededRandom(this.#request.training.seed, 'gate', challenger.id),
-    });
-    const [before, after] = answers.map(({ predicted }) =>
-      scoreConfusion(confusionMatrix(labels, predicted, names.length), names),
-    );
-    const gain = gains[1]?.macroF1 ?? { lower: NaN, upper: NaN };
-    return {
-      heldOutRows: rows.length,
-      championF1: models[0]?.macroF1.value ?? NaN,
-      challengerF1: models[1]?.macroF1.value ?? NaN,
-      gain: { lower: gain.lower, upper: gain.upper },
-      classes: (before?.perClass ?? []).flatMap(({ name, support, f1 }, k) =>
-        support === 0 ? [] : [{ name, rows: support, loss: f1 - (after?.perClass[k]?.f1 ?? 0) }],
-      ),
-      eceRise: eceOf(answers[1].answered) - eceOf(answers[0].answered),
-      latencyRatio: 1, // virtual time knows none
+    const timeFirstMs = Float64Array.from(rows, (row) => set.timeFirstMs[row] ?? 0);
+    const [before, after] = [champion.answer(rows), challenger.answer(rows)];
+    const answers = {
+      ...{ labels, timeFirstMs, predicted: [before.predicted, after.predicted] as const },
+      confidence: [before.answered.confidence, after.answered.confidence] as const,
     };
+    return gateEvidence(answers, names, {
+      random: seededRandom(this.#request.training.seed, 'gate', challenger.id),
+      latencyRatio: 1, // virtual time knows none
+    });
   }
 
-  /** The newest fifth of the rows ends the training. */
+  /** The newest of the rows end the training. */
   async #train(rows: readonly number[], nowMs: number): Promise<SimulatedVersion> {
-    const cut = Math.floor(rows.length * TRAIN_SHARE);
+    const cut = trainingRows(rows.length);
     this.#made += 1;
     const id = String(this.#made);
     this.#request.progress(`training version ${id} with ${rows.length} flows to ${isoDay(nowMs)}`);
@@ -322,15 +316,12 @@ class LifecycleSimulation {
     version.dispose();
   }
 
-  #recentRows(endMs: number, notBeforeMs: number | null): number[] {
-    const from = endMs - this.#request.recentWeeks * WEEK_MS;
-    return this.#rowsWithin(Math.max(from, notBeforeMs ?? from), endMs);
+  #recentDays(endMs: number, notBeforeMs: number | null): Day[] {
+    return this.#daysWithin(retrainSpan({ endMs, notBeforeMs, weeks: this.#request.recentWeeks }));
   }
 
-  #rowsWithin(fromMs: number, toMs: number): number[] {
-    return this.#days
-      .filter(({ startMs }) => startMs >= fromMs && startMs < toMs)
-      .flatMap(({ rows }) => rows);
+  #daysWithin({ fromMs, toMs }: FlowSpan): Day[] {
+    return this.#days.filter(({ startMs }) => startMs >= fromMs && startMs < toMs);
   }
 
   #tally(): WeekTally {
@@ -350,33 +341,6 @@ class LifecycleSimulation {
         })),
       );
   }
-}
-
-/** Of the rows of a training, the older share that trains. */
-const TRAIN_SHARE = 0.85;
-
-/** After a schema break, the older share that trains and validates; the rest is the gate's. */
-const BREAK_SHARE = 0.7;
-
-/** Days that the gate has otherwise, at least. */
-const GATE_DAYS = 2;
-
-/** Where the held-out rows begin: rows of whole days behind those that train, in order of time. */
-function heldOutFrom(
-  rows: readonly number[],
-  timeFirstMs: Float64Array,
-  { afterSchemaBreak, minRows }: { afterSchemaBreak: boolean; minRows: number },
-): number {
-  if (afterSchemaBreak) return Math.floor(rows.length * BREAK_SHARE);
-  const dayAt = (at: number): number => Math.floor((timeFirstMs[rows[at] ?? 0] ?? 0) / DAY_MS);
-  let days = 0;
-  let from = rows.length;
-  while (from > 0 && (days < GATE_DAYS || rows.length - from < minRows)) {
-    const day = dayAt(from - 1);
-    while (from > 0 && dayAt(from - 1) === day) from -= 1;
-    days += 1;
-  }
-  return from;
 }
 
 /** Weighted F1 over the days of a week. */
@@ -407,12 +371,12 @@ class WeekTally {
   }
 }
 
-function textsOf(value: Json | undefined): string[] {
-  return Array.isArray(value) ? value.map(String) : [];
+function rowsOf(days: readonly Day[]): number[] {
+  return days.flatMap(({ rows }) => rows);
 }
 
-function eceOf({ confidence, right }: Answered): number {
-  return calibrationError(reliabilityBins(confidence, Int32Array.from(right)));
+function textsOf(value: Json | undefined): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
 }
 
 /** Rows by UTC day, in order of time. */

@@ -10,12 +10,14 @@ import {
   driftScore,
   fault,
   flowWindow,
+  gateEvidence,
   isoWeek,
   judgedFlows,
   modelSpec,
   modelVersion,
   preset,
   rejectedLimit,
+  retraining,
   score,
   selection,
   sourceFile,
@@ -206,8 +208,8 @@ export const taskContracts = {
   planRetrain: task(
     'cpu',
     HOUR_MS,
-    z.object({ week: isoWeek, preset }),
-    z.object({ split, heldOut: selection }),
+    z.object({ week: isoWeek, preset, retraining }),
+    z.object({ split }),
   ),
   compareModels: task(
     'cpu',
@@ -225,6 +227,7 @@ export const taskContracts = {
       rows: z.int(),
       championF1: z.number(),
       challengerF1: z.number(),
+      gate: gateEvidence,
     }),
   ),
 

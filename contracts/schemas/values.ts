@@ -179,6 +179,27 @@ export const preset = z.object({
   }),
 });
 
+/** Which flows a retraining may use. */
+export const retraining = z.object({
+  /** End of the newest ones, excluded, ms since 1970; null: that of the partition. */
+  endMs: z.number().nullable(),
+  /** Earlier ones train nothing, ms since 1970; null: no such bound. */
+  notBeforeMs: z.number().nullable(),
+  /** Flows are exported in another way since then: they are few, and cut by their number instead of by days. */
+  afterSchemaBreak: z.boolean(),
+});
+
+/** What the gate of a challenger is shown: the schema of `GateEvidence` in lifecycle.ts. */
+export const gateEvidence = z.object({
+  heldOutRows: z.int(),
+  championF1: z.number(),
+  challengerF1: z.number(),
+  gain: z.object({ lower: z.number(), upper: z.number() }),
+  classes: z.array(z.object({ name: z.string(), rows: z.int(), loss: z.number() })),
+  eceRise: z.number().nullable(),
+  latencyRatio: z.number().nullable(),
+});
+
 /** See `selection`. */
 export type Selection = z.infer<typeof selection>;
 
@@ -202,3 +223,6 @@ export type Preset = z.infer<typeof preset>;
 
 /** See `target`. */
 export type Target = z.infer<typeof target>;
+
+/** See `retraining`. */
+export type Retraining = z.infer<typeof retraining>;

@@ -26,7 +26,7 @@ export function reliabilityBins(
   const hits = new Float64Array(BINS);
   for (let i = 0; i < confidence.length; i++) {
     const p = confidence[i]!; // i < length, and every bin below is in range
-    const bin = Math.min(BINS - 1, Math.max(0, Math.ceil(p * BINS) - 1));
+    const bin = Math.min(BINS - 1, (Math.ceil(p * BINS) || 1) - 1); // NaN counts, in the first: the error is NaN then
     rows[bin]!++;
     confident[bin]! += p;
     if (right[i]) hits[bin]!++;
