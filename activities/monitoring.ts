@@ -122,7 +122,11 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
         partition: week,
         rows,
         preset,
-        policy: preset.policy,
+        policy: {
+          minRows: preset.policy.minRows ?? 1000,
+          minGain: preset.policy.minGain ?? 0,
+          minHeldOutRows: preset.policy.minHeldOutRows ?? 200,
+        },
         statistics: scores.flatMap(({ statistic, value, threshold, verdict }) =>
           verdict === 'drifted' && value !== null && threshold !== null
             ? [{ statistic, value, threshold }]

@@ -14,6 +14,8 @@ export function homeLayout(home: string, tables = `${home}/tables`) {
     plans: `${home}/plans`,
     /** Large values of runs, by hash; `sentinel payloads collect` removes those that nothing needs. */
     payloads: `${home}/payloads`,
+    /** `<model>.json`, by which each model is retrained and promoted; what is left out is the preset's. */
+    policies: `${home}/policies`,
     reports: `${home}/reports`,
     /** One file for each callback that was told, so that it is told once. */
     callbacks: `${home}/callbacks`,

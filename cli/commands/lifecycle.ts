@@ -6,9 +6,9 @@ import { Command } from 'commander';
 import { installation } from '../../activities/installation.js';
 import { readRawFlows } from '../../activities/jobs/read-raw-flows.js';
 import { simulateLifecycle, type Simulation } from '../../activities/jobs/simulate-lifecycle.js';
-import { PipelineError } from '../../contracts/errors.js';
-import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
-import { lifecyclePolicy } from '../../contracts/schemas/lifecycle-policy.js';
+import { invalidPolicy, parsePolicy } from '../../activities/model-policy.js';
+import { DEFAULT_POLICY, type LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
+import { completePolicy } from '../../contracts/schemas/lifecycle-policy.js';
 import { wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
 
@@ -70,29 +70,11 @@ export function lifecycleCommand(): Command {
 }
 
 async function readPolicy(file: string | undefined): Promise<LifecyclePolicy> {
-  if (file === undefined) return lifecyclePolicy.parse({});
-  const refuse = (found: string, column = ''): PipelineError =>
-    new PipelineError({
-      ...{ code: 'POLICY_INVALID', file, column, found },
-      expected: 'a policy as docs/lifecycle.md describes it',
-      fix: 'correct this field, or leave it out for the default',
-    });
+  if (file === undefined) return DEFAULT_POLICY;
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw refuse(cause instanceof Error ? cause.message : String(cause));
+    throw invalidPolicy(file, cause instanceof Error ? cause.message : String(cause));
   });
-  const parsed = lifecyclePolicy.safeParse(parseJson(text) ?? text);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw refuse(issue?.message ?? 'no policy', issue?.path.join('.'));
-}
-
-/** Undefined for what is no JSON. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return completePolicy(parsePolicy(text, file));
 }
 
 function simulationText({ weeks, frozen, calendar, loop, decisions }: Simulation): string {

@@ -11,38 +11,55 @@ const alarmRule = z
   .strictObject({ windows: count, of: count, suddenRatio: z.number().min(1), calmWindows: count })
   .refine(({ windows, of }) => windows <= of, 'windows may not exceed of');
 
-const parts = z.strictObject({
-  retrainOn: z.array(z.string()),
-  schemaBreak: z.strictObject({
-    signals: z.array(z.string()),
-    ratio: z.number().min(1),
-    ratioOf: z.array(z.string()),
-  }),
-  alarm: z.strictObject({ day: alarmRule, week: alarmRule }),
-  coolDown: z.strictObject({ days: z.number().min(0), errorRise: share }),
-  minSamples: z.strictObject({ rows: z.int().min(0), rowsPerClass: z.int().min(0) }),
-  budget: z.strictObject({ retrains: z.int().min(0), days: positive }),
-  frozen: z.array(z.strictObject({ from: monthDay, to: monthDay, reason: z.string() })),
-  attempts: count,
-  gate: z.strictObject({
-    minHeldOutRows: count,
-    minGain: z.number(),
-    minGainSchemaBreak: z.number(),
-    maxClassLoss: share,
-    classRows: count,
-    maxEceRise: share,
-    maxLatencyRatio: positive,
-  }),
-  approvalHours: positive.nullable(),
-  shadow: z.strictObject({ windows: z.int().min(0), maxLoss: share }),
-  watch: z.strictObject({
-    days: z.number().min(0),
-    daysSchemaBreak: z.number().min(0),
-    maxLoss: share,
-  }),
+/** What a policy file holds: any of the parts. */
+export const policyParts = z.strictObject({
+  retrainOn: z.exactOptional(z.array(z.string())),
+  schemaBreak: z.exactOptional(
+    z.strictObject({
+      signals: z.array(z.string()),
+      ratio: z.number().min(1),
+      ratioOf: z.array(z.string()),
+    }),
+  ),
+  alarm: z.exactOptional(z.strictObject({ day: alarmRule, week: alarmRule })),
+  coolDown: z.exactOptional(z.strictObject({ days: z.number().min(0), errorRise: share })),
+  minSamples: z.exactOptional(
+    z.strictObject({ rows: z.int().min(0), rowsPerClass: z.int().min(0) }),
+  ),
+  budget: z.exactOptional(z.strictObject({ retrains: z.int().min(0), days: positive })),
+  frozen: z.exactOptional(
+    z.array(z.strictObject({ from: monthDay, to: monthDay, reason: z.string() })),
+  ),
+  attempts: z.exactOptional(count),
+  gate: z.exactOptional(
+    z.strictObject({
+      minHeldOutRows: count,
+      minGain: z.number(),
+      minGainSchemaBreak: z.number(),
+      maxClassLoss: share,
+      classRows: count,
+      maxEceRise: share,
+      maxLatencyRatio: positive,
+    }),
+  ),
+  approvalHours: z.exactOptional(positive.nullable()),
+  shadow: z.exactOptional(z.strictObject({ windows: z.int().min(0), maxLoss: share })),
+  watch: z.exactOptional(
+    z.strictObject({
+      days: z.number().min(0),
+      daysSchemaBreak: z.number().min(0),
+      maxLoss: share,
+    }),
+  ),
 });
 
-/** Parses what a file holds; each part that is there replaces that of the default as a whole. */
-export const lifecyclePolicy = parts
-  .partial()
-  .transform((given): LifecyclePolicy => ({ ...DEFAULT_POLICY, ...given }) as LifecyclePolicy); // strict parts leave nothing undefined
+/** A policy, of which each part that is given replaces that of `base` as a whole. */
+export function completePolicy(
+  given: z.infer<typeof policyParts>,
+  base: LifecyclePolicy = DEFAULT_POLICY,
+): LifecyclePolicy {
+  return { ...base, ...given };
+}
+
+/** Parses what a file holds; what it leaves out is as in `DEFAULT_POLICY`. */
+export const lifecyclePolicy = policyParts.transform((given) => completePolicy(given));

@@ -1,5 +1,6 @@
 /** Schemas of the values that travel between tasks. References and counts only, never rows. */
 import { z } from 'zod';
+import { policyParts } from './lifecycle-policy.js';
 
 /** `2022-W31`: ISO year and week. */
 export const isoWeek = z.string().regex(/^\d{4}-W\d{2}$/, 'an ISO week such as 2022-W31');
@@ -134,13 +135,15 @@ export const preset = z.object({
   /** Weeks before the newest that a retraining uses. */
   retrainWeeks: z.int(),
   drift: z.object({ resamples: z.int(), minRows: z.int() }),
-  policy: z.object({
-    /** Fewer rows in the drifted week lead to a note, not to a retraining. */
-    minRows: z.int(),
-    /** The challenger's macro-F1 must exceed the champion's by more than this. */
-    minGain: z.number(),
-    /** A comparison on fewer rows keeps the champion. */
-    minHeldOutRows: z.int(),
+  /** By which its models are retrained and promoted, where no file of the model says otherwise. */
+  policy: z.strictObject({
+    ...policyParts.shape,
+    /** `minSamples.rows`, in presets of 0.6 and before. */
+    minRows: z.exactOptional(z.int()),
+    /** `gate.minGain`, in presets of 0.6 and before. */
+    minGain: z.exactOptional(z.number()),
+    /** `gate.minHeldOutRows`, in presets of 0.6 and before. */
+    minHeldOutRows: z.exactOptional(z.int()),
   }),
 });
 
