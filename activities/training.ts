@@ -33,7 +33,7 @@ import {
 } from './model-store.js';
 import { monitor } from '../pipelines/monitor.js';
 import { ENSEMBLE } from '../pipelines/train.js';
-import { succeededPartitions, usableWeeks } from './judged-weeks.js';
+import { newestWeek, succeededPartitions, usableWeeks } from './judged-weeks.js';
 
 /** The tasks that train, register and score. */
 export function trainingTasks(dependencies: ActivityDependencies) {
@@ -288,8 +288,4 @@ function partsOf({
     return [...test, ...watch].map((week) => ({ partition: week, selection: wholeWeeks([week]) }));
   }
   return [{ partition: 'test', selection: selections.test }];
-}
-
-function newestWeek({ train, validate, test }: Split): string {
-  return [...train, ...validate, ...test].sort().at(-1) ?? '';
 }

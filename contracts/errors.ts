@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   DOWNLOAD_REFUSED: 'final',
   DOWNLOAD_WEEK_UNKNOWN: 'final',
   DRIFT_INPUT: 'final',
+  DRIFT_NOT_JUDGED: 'final',
   DRIFT_SHAPE: 'final',
   ENSEMBLE_MEMBERS: 'final',
   FEATURE_LEAKS: 'final',

@@ -28,6 +28,8 @@ export interface RowConditions {
     /** Where they lie. @default the snapshot that is read */
     readonly snapshot?: Snapshot;
   }[];
+  /** About so many rows, the same ones each time, by a hash of their place in the sources. @default all */
+  readonly maxRows?: number;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface RowConditions {
 export function rowsOf(
   snapshot: Snapshot,
   selection: Selection | undefined,
-  { untilMs, without = [] }: RowConditions = {},
+  { untilMs, without = [], maxRows }: RowConditions = {},
 ): string {
   const until = untilMs === undefined ? {} : { untilMs };
   const earlier = without.map(
@@ -51,9 +53,11 @@ export function rowsOf(
     ...(earlier.length === 0 ? [] : [`${FLOW_KEY} NOT IN (${earlier.join(' UNION ALL ')})`]),
   ];
   const scan = scanSnapshot(snapshot, selection && mayHold(selection));
-  return conditions.length === 0
-    ? scan
-    : `SELECT * FROM (${scan}) WHERE ${conditions.join(' AND ')}`;
+  const rows =
+    conditions.length === 0 ? scan : `SELECT * FROM (${scan}) WHERE ${conditions.join(' AND ')}`;
+  if (maxRows === undefined) return rows;
+  return `SELECT * FROM (${rows})
+    WHERE hash(source_sha, source_row) / ${2 ** 64} < ${maxRows} / (SELECT count(*) FROM (${rows}))`;
 }
 
 /** The rows of a part, as they were known when the snapshot was committed, unless `untilMs` is earlier or later. */

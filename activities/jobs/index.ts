@@ -31,8 +31,7 @@ const JOBS = {
   fitEnsemble: async () => (await import('./fit-ensemble.js')).fitEnsembleJob,
   evaluateModel: async () => (await import('./evaluate-model.js')).evaluateModelJob,
   compareModels: async () => (await import('./compare-models.js')).compareModelsJob,
-  predictFlows: async () => (await import('./predict-flows.js')).predictFlowsJob,
-  measureDrift: async () => (await import('./measure-drift.js')).measureDriftJob,
+  judgeWindow: async () => (await import('./judge-window.js')).judgeWindowJob,
 } as const;
 
 /** Name of a job; a child is told it when it starts. */

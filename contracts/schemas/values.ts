@@ -98,7 +98,39 @@ export const score = z.object({
   weightedF1: z.number(),
 });
 
-/** One statistic of one week; null where too few rows were there to judge. */
+/** A window of flows: an ISO week or a UTC day. */
+export const flowWindow = z
+  .string()
+  .regex(
+    /^\d{4}-(W\d{2}|\d{2}-\d{2})$/,
+    'an ISO week such as 2022-W31, or a day such as 2022-08-01',
+  );
+
+/** A judged window: the schema of `JudgedFlows` in lifecycle.ts. */
+export const judgedFlows = z.object({
+  reportHash: z.string(),
+  partition: flowWindow,
+  length: z.enum(['day', 'week']),
+  startMs: z.number(),
+  endMs: z.number(),
+  rows: z.int(),
+  judgedClasses: z.int(),
+  version: z.string(),
+  readings: z
+    .array(
+      z.object({
+        signal: z.string(),
+        value: z.number(),
+        threshold: z.number().nullable(),
+        calm: z.number().nullable(),
+      }),
+    )
+    .readonly(),
+  causes: z.array(z.string()).readonly(),
+  scores: z.array(z.object({ version: z.string(), weightedF1: z.number() })).readonly(),
+});
+
+/** One signal of one window; null where it was not judged. */
 export const driftScore = z.object({
   partition: z.string(),
   statistic: z.string(),

@@ -28,14 +28,21 @@ export interface StoreHome {
 }
 
 export async function aHome(): Promise<StoreHome> {
+  const { close, ...home } = await openHome();
+  onTestFinished(close);
+  return home;
+}
+
+/** The same for all tests of a file, which closes it. */
+export async function openHome(): Promise<StoreHome & { readonly close: () => Promise<void> }> {
   const root = await mkdtemp(path.join(tmpdir(), 'sentinel-store-'));
   const db = await FeatureDb.open({ threads: 2, extensionDirectory: EXTENSIONS });
-  onTestFinished(async () => {
-    db.close();
-    await rm(root, { recursive: true, force: true });
-  });
   let count = 0;
   return {
+    close: async () => {
+      db.close();
+      await rm(root, { recursive: true, force: true });
+    },
     root,
     tablesRoot: path.join(root, 'tables'),
     db,
