@@ -69,20 +69,26 @@ export interface SeenRows {
   readonly version?: number;
 }
 
+/** Which of the rows are left out. */
+interface RowLimits {
+  /** Flows whose packets and statistics equal those of one of these. @default none */
+  readonly without?: readonly SeenRows[];
+  /** All but about so many. @default none */
+  readonly maxRows?: number;
+}
+
 /**
  * Reads flows from `flow_features`.
  *
  * @param selection undefined for every row
- * @param without   no flow whose packets and statistics equal those of one of these
- * @param maxRows   about so many of them, the same ones each time. @default all
  * @throws PipelineError TABLE_UNKNOWN when no features were built yet, TABLE_VERSION_UNKNOWN, TABLE_VERSION_VACUUMED
  */
 export async function readFlowSet(
   source: FlowSource,
   selection?: Selection,
-  without: readonly SeenRows[] = [],
-  maxRows?: number,
+  { without = [], maxRows }: RowLimits = {},
 ): Promise<FlowSet> {
+  const limit = maxRows === undefined ? {} : { maxRows };
   const seen = await Promise.all(
     without.map(async ({ selection: of, version = source.version }) => ({
       selection: of,
@@ -90,8 +96,11 @@ export async function readFlowSet(
     })),
   );
   const others = seen.map(({ snapshot }) => snapshot);
-  const conditions = { without: seen, ...(maxRows !== undefined && { maxRows }) };
-  return readRows(source, (snapshot) => rowsOf(snapshot, selection, conditions), others);
+  return readRows(
+    source,
+    (snapshot) => rowsOf(snapshot, selection, { without: seen, ...limit }),
+    others,
+  );
 }
 
 /**

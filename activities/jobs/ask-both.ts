@@ -48,7 +48,7 @@ export async function askBoth(
   const without = both.flatMap(({ split }) => seenBy(split));
   const one = async ({ local, model }: AskedModel) => {
     const transformer = await openTransformer(local);
-    const set = await readFlowSet({ ...source, transformer }, selection, without);
+    const set = await readFlowSet({ ...source, transformer }, selection, { without });
     const { flows, labels, rows, rowsUnseenClass } = withLabels(set, target, classes);
     const probabilities = alignClasses(model.predict(flows), model.classes, classes);
     const predicted = predictedClasses(probabilities, classes.length);

@@ -46,7 +46,7 @@ export async function evaluateModelJob(
       const without = split.watch.includes(partition)
         ? []
         : [{ selection: train }, { selection: validate }];
-      const set = await readFlowSet(source, selection, without);
+      const set = await readFlowSet(source, selection, { without });
       const { flows, labels, rowsUnseenClass } = withLabels(set, target, model.classes);
       if (flows.n === 0) continue;
       const evaluation = evaluate(model.predict(flows), labels, model.classes);

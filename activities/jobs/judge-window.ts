@@ -73,14 +73,10 @@ export async function judgeWindowJob(
     progress(`reading what version ${serving.version} was trained on`);
     const { bins, reference } = await readReference(trainedOn, split, classes);
     progress('answering its validation flows');
-    const { train, validate } = split.selections;
-    const unseen = await readFlowSet(
-      trainedOn,
-      validate,
-      [{ selection: train }],
-      MAX_REFERENCE_ROWS,
-    );
-    const heldOut = new WindowAnswers(model, unseen).answered();
+    const heldOut = await readFlowSet(trainedOn, split.selections.validate, {
+      without: [{ selection: split.selections.train }],
+      maxRows: MAX_REFERENCE_ROWS,
+    }).then((set) => new WindowAnswers(model, set).answered());
 
     progress(`answering ${window.partition}`);
     const rows = selectionOf(window);
@@ -167,7 +163,7 @@ async function readReference(
   split: JudgeRequest['split'],
   classes: ClassIndex,
 ): Promise<{ bins: FlowBins; reference: WindowFlows }> {
-  const set = await readFlowSet(source, referenceOf(split), [], MAX_REFERENCE_ROWS);
+  const set = await readFlowSet(source, referenceOf(split), { maxRows: MAX_REFERENCE_ROWS });
   const bins = fitFlowBins(driftColumns(set));
   return { bins, reference: windowFlows(set, bins, classes) };
 }

@@ -9,8 +9,8 @@ import { flowMapping } from './mapping.js';
 import {
   driftScore,
   fault,
-  flowWindow,
   gateEvidence,
+  flowWindow,
   isoWeek,
   judgedFlows,
   modelSpec,
