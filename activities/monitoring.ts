@@ -36,7 +36,7 @@ import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
 import type { AnsweredWindow } from './jobs/judge-window.js';
 import { STAGED } from './jobs/staged-files.js';
-import { daysWithFlows, newestWeek, succeededPartitions, usableWeeks } from './judged-weeks.js';
+import { daysWithFlows, newestWeek, succeededPartitions } from './judged-weeks.js';
 import { policyFor } from './model-policy.js';
 import {
   asModelVersion,
