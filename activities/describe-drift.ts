@@ -29,7 +29,7 @@ export async function describeDrift(
     readSignals(layout.tables, model, 'week'),
     readSignals(layout.tables, model, 'day'),
   ]);
-  const newest = [weeks.at(-1), days.at(-1)]
+  const newest = [days.at(-1), weeks.at(-1)] // of two that end together the week
     .flatMap((score) => (score === undefined ? [] : [score.partition]))
     .sort((a, b) => spanOf(a).endMs - spanOf(b).endMs)
     .at(-1);

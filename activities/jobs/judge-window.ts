@@ -168,13 +168,27 @@ async function readReference(
   return { bins, reference: windowFlows(set, bins, classes) };
 }
 
+const WEEK_MS = 7 * 86_400_000;
+
 /**
- * What a window is compared with: all of the version's training rows, or after a retraining the whole of
- * its newest week. Weeks before a change that the model has learnt are no reference.
+ * What a window is compared with: all of the version's training rows, or after a retraining its newest
+ * week of them. Flows before a change that the model has learnt are no reference.
  */
 function referenceOf({ selections: { train } }: JudgeRequest['split']): Selection {
-  const newest = train.kind === 'slices' ? train.slices.filter(({ days }) => days !== null) : [];
-  return newest.length === 0 ? train : wholeWeeks(newest.map(({ week }) => week));
+  switch (train.kind) {
+    case 'slices': {
+      // days of a week are of retrainings of 0.6 and before, which took the whole of it
+      const newest = train.slices.filter(({ days }) => days !== null);
+      return newest.length === 0 ? train : wholeWeeks(newest.map(({ week }) => week));
+    }
+    case 'time': {
+      const { fromMs, toMs } = train;
+      if (fromMs === null || toMs === null) return train; // a first training on few weeks
+      return { ...train, fromMs: Math.max(fromMs, toMs - WEEK_MS) };
+    }
+    case 'random':
+      return train;
+  }
 }
 
 function windowFlows(set: FlowSet, bins: FlowBins, classes: ClassIndex): WindowFlows {

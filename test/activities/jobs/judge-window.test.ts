@@ -2,52 +2,28 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generateFlows } from '../../../activities/jobs/generate-flows.js';
 import { judgeWindowJob, type JudgeRequest } from '../../../activities/jobs/judge-window.js';
 import type { LocalModel } from '../../../activities/jobs/open-model.js';
-import type { Split } from '../../../contracts/schemas/values.js';
 import { isAbove } from '../../../contracts/signals.js';
 import { weekStart } from '../../../dag/partitions.js';
-import { wholeWeeks } from '../../../domain/lifecycle/split-weeks.js';
-import { readSnapshot } from '../../../feature-store/delta/snapshot.js';
-import { deriveFeatures, ingest, openHome } from '../../feature-store/store-builders.js';
-import { aTrainedModel, contextOf, preset } from './four-weeks.js';
+import { driftingWeeks, type DriftingWeeks } from './drifting-weeks.js';
+import { contextOf, preset } from './four-weeks.js';
 
 const DAY_MS = 86_400_000;
 
-let home: Awaited<ReturnType<typeof openHome>>;
-let split: Split;
-let serving: LocalModel;
+let weeks: DriftingWeeks;
 
 beforeAll(async () => {
-  home = await openHome();
-  const outDir = path.join(home.root, 'raw');
-  await generateFlows({
-    ...{ outDir, weeks: ['2022-W22', '2022-W23', '2022-W24', '2022-W25'], seed: 5 },
-    ...{ flowsPerWeek: 2_000, apps: 8, compression: 'none', events: ['exporter@2022-W25'] },
-  });
-  await ingest(home, outDir);
-  await deriveFeatures(home);
-  const features = await readSnapshot(path.join(home.tablesRoot, 'flow_features'));
-  split = {
-    ...{ kind: 'weeks', rule: 'for this test', watch: [], skippedClasses: [] },
-    ...{ train: ['2022-W22'], validate: ['2022-W23'], test: ['2022-W23'] },
-    selections: {
-      train: wholeWeeks(['2022-W22']),
-      validate: wholeWeeks(['2022-W23']),
-      test: wholeWeeks([]),
-    },
-    features: { table: 'flow_features', version: features?.version ?? 0 },
-  };
-  serving = await aTrainedModel(home, split);
+  weeks = await driftingWeeks();
 }, 120_000);
-afterAll(() => home.close());
+afterAll(() => weeks.home.close());
 
 async function judge(partition: string, others: readonly LocalModel[] = []) {
   const length = partition.includes('W') ? 'week' : 'day';
   const startMs = length === 'week' ? weekStart(partition).getTime() : Date.parse(partition);
   const endMs = startMs + (length === 'week' ? 7 : 1) * DAY_MS;
   const window: JudgeRequest['window'] = { partition, length, startMs, endMs };
+  const { home, split, serving } = weeks;
   const { version } = split.features;
   const context = await contextOf(home);
   const request = { serving, others, split, version, window, preset };
@@ -76,14 +52,16 @@ test('the same window judged again is the same report', async () => {
 });
 
 test('every version answers every flow, and is scored on the same ones', async () => {
-  const { findings, versions } = await judge('2022-W24', [{ ...serving, version: '2' }]);
+  const { findings, versions } = await judge('2022-W24', [{ ...weeks.serving, version: '2' }]);
   expect(findings.scores).toEqual([
     { version: '1', weightedF1: expect.any(Number) as number },
     { version: '2', weightedF1: findings.scores[0]?.weightedF1 },
   ]);
   for (const { staged, score } of versions) {
     const files = staged.map(({ file }) => `'${file}'`).join(', ');
-    const [row] = await home.db.rows(`SELECT count(*)::INT AS n FROM read_parquet([${files}])`);
+    const [row] = await weeks.home.db.rows(
+      `SELECT count(*)::INT AS n FROM read_parquet([${files}])`,
+    );
     expect(row).toEqual({ n: findings.rows });
     expect(score).toMatchObject({ partition: '2022-W24' });
   }
@@ -91,8 +69,8 @@ test('every version answers every flow, and is scored on the same ones', async (
 
 test('a day is judged by its own flows, without shares and without predictions', async () => {
   const { findings, versions } = await judge('2022-06-14');
-  const [row] = await home.db.rows(
-    `SELECT count(*)::INT AS n FROM read_parquet('${home.tablesRoot}/flow_features/**/*.parquet', hive_partitioning = false)
+  const [row] = await weeks.home.db.rows(
+    `SELECT count(*)::INT AS n FROM read_parquet('${weeks.home.tablesRoot}/flow_features/**/*.parquet', hive_partitioning = false)
      WHERE epoch_ms(time_first) // 86400000 = ${Date.parse('2022-06-14') / DAY_MS}`,
   );
   expect(findings.rows).toBe(row?.['n']);
