@@ -6,6 +6,7 @@ import type { TaskCodes } from './checked.js';
 import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
 import type { ComparedModel } from './jobs/compare-models.js';
+import { policyFor } from './model-policy.js';
 import { fetchModel, recordScores, requireChampion, splitOf } from './model-store.js';
 
 /** The tasks that plan a challenger and compare it; those of `training.ts` make it. */
@@ -17,9 +18,11 @@ export function retrainingTasks({ layout, compute, mlflow }: ActivityDependencie
   });
 
   return {
-    planRetrain: async ({ week, preset, retraining }) => {
+    planRetrain: async ({ model, week, preset, retraining }) => {
       const features = await readSnapshot(tableFolder(layout.tables, FLOW_FEATURES.name));
-      const input = { preset, version: features?.version ?? 0, week, retraining };
+      const { minHeldOutRows } = (await policyFor(layout, model, preset)).gate;
+      const version = features?.version ?? 0;
+      const input = { preset, version, week, retraining, minHeldOutRows };
       return compute('planRetrain', input, async ({ output: split }) => ({ split }));
     },
 

@@ -43,19 +43,32 @@ export interface LifecyclePolicy {
   /** Signals whose alarm starts a retraining; those of all others are notices. */
   readonly retrainOn: readonly string[];
   readonly schemaBreak: {
-    /** An alarm of one of these means that flows are exported in another way: older ones train nothing any more. */
+    /**
+     * An alarm of one of these whose value is above `ratio` times the greatest of the `windows` windows before means
+     * that flows are exported in another way: older ones train nothing any more. What a version drifts away from
+     * slowly is no break, however far.
+     */
     readonly signals: readonly string[];
-    /** So does an alarm of one of `ratioOf` whose value is above this times its threshold. */
     readonly ratio: number;
+    /** @minimum 1 */
+    readonly windows: number;
+    /** Of these the value must be above `ratio` times its threshold as well. */
     readonly ratioOf: readonly string[];
+    /**
+     * A version that learnt a break learnt few flows: it is retrained when the flows since the break have doubled,
+     * until they span these days.
+     */
+    readonly refreshDays: number;
   };
   readonly alarm: { readonly day: AlarmRule; readonly week: AlarmRule };
   /**
-   * After a promotion, a lost gate or a failure nothing is retrained for some days of flows. After a challenger of a
-   * schema break lost, this is as long again as the break has lasted.
+   * After a promotion, a lost gate or a failure nothing is retrained for some days of flows; each gate that is lost
+   * after another doubles them. After a challenger of a schema break lost, this is as long again as the break has lasted.
    */
   readonly coolDown: {
     readonly days: number;
+    /** What doubling ends at. */
+    readonly maxDays: number;
     /** A rise of the error above this, or a new schema break, overrides it once. */
     readonly errorRise: number;
   };
@@ -87,12 +100,18 @@ export interface LifecyclePolicy {
 /** What holds where a policy file says nothing. */
 export const DEFAULT_POLICY: LifecyclePolicy = Object.freeze({
   retrainOn: ['feature_severity', 'error_rise', 'data_quality'],
-  schemaBreak: { signals: ['data_quality'], ratio: 1.5, ratioOf: ['feature_severity'] },
+  schemaBreak: {
+    signals: ['data_quality', 'feature_severity'],
+    ratio: 1.5,
+    windows: 7,
+    ratioOf: ['feature_severity'],
+    refreshDays: 28,
+  },
   alarm: {
     day: { windows: 2, of: 3, suddenRatio: 1.5, calmWindows: 2 },
     week: { windows: 1, of: 1, suddenRatio: 1.5, calmWindows: 1 },
   },
-  coolDown: { days: 7, errorRise: 0.1 },
+  coolDown: { days: 7, maxDays: 28, errorRise: 0.1 },
   minSamples: { rows: 3000, rowsPerClass: 30 },
   budget: { retrains: 3, days: 30 },
   frozen: [],
@@ -104,7 +123,7 @@ export const DEFAULT_POLICY: LifecyclePolicy = Object.freeze({
     maxClassLoss: 0.1,
     classRows: 200,
     maxEceRise: 0.02,
-    maxLatencyRatio: 2,
+    maxLatencyRatio: 3,
   },
   approvalHours: null,
   shadow: { windows: 1, maxLoss: 0.02 },

@@ -171,11 +171,13 @@ export async function readParsedFlows(
 ): Promise<void> {
   const { db, parsed, scratchDir, transformer, sample, batchRows = 16_384 } = request;
   const files = parsed.staged.map(({ file }) => file);
-  if (files.length === 0) return;
+  const [first] = parsed.staged;
+  if (first === undefined) return;
+  const partitionColumns = Object.keys(first.partitionValues);
   await mkdir(scratchDir, { recursive: true });
   try {
     await db.session(async (session) => {
-      const all = `SELECT * FROM ${readFiles(files, FLOWS)}`;
+      const all = `SELECT * FROM ${readFiles(files, { ...FLOWS, partitionColumns })}`;
       const flows = sample && sample.rows < parsed.rowsStored ? sampled(all, sample) : all;
       const features = await selectFeatures(session, flows, scratchDir);
       let batch: FlowSet[] = [];

@@ -20,7 +20,7 @@ export const retrain = dag(
     const week = d.run.partition;
     const { preset, retraining } = d.params;
     const planned = d.task('plan_retrain', act.planRetrain, {
-      input: { week, preset, retraining },
+      input: { model: ENSEMBLE, week, preset, retraining },
       summary: text`choose training flows up to ${week}`,
     });
     const data = { split: planned.split, preset };

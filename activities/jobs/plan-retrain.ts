@@ -1,6 +1,5 @@
 /** Chooses the rows of a retraining: the newest flows, cut in the order of time. */
 import { PipelineError } from '../../contracts/errors.js';
-import { DEFAULT_POLICY } from '../../contracts/lifecycle-policy.js';
 import type { Preset, Retraining, Selection, Split } from '../../contracts/schemas/values.js';
 import { weekStart } from '../../dag/partitions.js';
 import {
@@ -24,6 +23,8 @@ export interface RetrainRequest {
   /** ISO week. */
   readonly week: string;
   readonly retraining: Retraining;
+  /** Flows that the gate needs. */
+  readonly minHeldOutRows: number;
 }
 
 /**
@@ -32,7 +33,7 @@ export interface RetrainRequest {
  * @throws PipelineError TRAINING_TOO_FEW_ROWS
  */
 export async function planRetrainJob(
-  { preset, version, week, retraining }: RetrainRequest,
+  { preset, version, week, retraining, minHeldOutRows }: RetrainRequest,
   { layout }: JobContext,
 ): Promise<Split> {
   const { endMs, notBeforeMs } = retraining;
@@ -44,7 +45,7 @@ export async function planRetrainJob(
   const db = await FeatureDb.open();
   try {
     const source = { db, tablesRoot: layout.tables, version };
-    const cut = await cutSpan(source, span, retraining, minHeldOutRows(preset));
+    const cut = await cutSpan(source, span, retraining, minHeldOutRows);
     const train = await readFlowSet(source, cut.selections.train);
     const [fault] = await trainingFaults(source, cut, train, preset, ['APP']);
     if (fault !== undefined) throw new PipelineError(fault);
@@ -82,11 +83,6 @@ async function cutSpan(
 
 function within(span: FlowSpan): Selection {
   return { kind: 'time', ...span };
-}
-
-/** The presets of weekly runs say it for themselves; others leave it to the policy. */
-function minHeldOutRows({ policy }: { policy?: { minHeldOutRows?: number } }): number {
-  return policy?.minHeldOutRows ?? DEFAULT_POLICY.gate.minHeldOutRows;
 }
 
 function tooFew(span: FlowSpan, days: readonly number[], minHeldOutRows: number): PipelineError {

@@ -23,6 +23,9 @@ export interface RawSources {
   close(): void;
 }
 
+/** Below this a file for each application costs more than the quick way to type rows saves. */
+const SMALL_FILE_BYTES = 1_000_000;
+
 /**
  * Lists raw files. A file without flows is left out: a day may have none, as in the published set.
  *
@@ -47,6 +50,7 @@ export async function openRawSources(
       try {
         const parsed = await parseFlows({
           ...{ source, db: parseDb, stagingDir, connections: connectionsFor(threads) },
+          filed: source.bytes > SMALL_FILE_BYTES,
         });
         const request = { db, parsed, scratchDir: join(scratchDir, 'features'), ...options };
         await readParsedFlows(request, (batch) => Promise.resolve(use(batch)));

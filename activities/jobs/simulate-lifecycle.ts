@@ -9,7 +9,7 @@ import type { GateEvidence } from '../../contracts/lifecycle.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import { isoWeekOf, weekStart } from '../../dag/partitions.js';
-import { judgeWindow } from '../../domain/drift/judge-window.js';
+import { judgeWindow, type Answered } from '../../domain/drift/judge-window.js';
 import {
   startLoop,
   stepLoop,
@@ -26,7 +26,11 @@ import {
   type FlowSpan,
 } from '../../domain/lifecycle/retrain-window.js';
 import type { FlowSet } from '../../feature-store/read-flows.js';
-import { confusionMatrix, scoreConfusion } from '../../models/evaluation/classification.js';
+import {
+  confusionMatrix,
+  scoreConfusion,
+  type ConfusionScores,
+} from '../../models/evaluation/classification.js';
 import { gateEvidence } from '../../models/evaluation/gate-evidence.js';
 import { SimulatedFlows, SimulatedVersion, type LightTraining } from './simulated-version.js';
 
@@ -56,12 +60,26 @@ export interface SimulatedWeek {
   readonly version: string;
 }
 
-/** An alarm, and whether the model was retrained for it. */
+/** An alarm, and what came of it. */
 export interface SimulatedAlarm {
   readonly partition: string;
   readonly signal: string;
   readonly cause: string;
   readonly retrained: boolean;
+  /** What the retraining gained, see `SimulatedRetrain`; null without one. */
+  readonly gainNextWeek: number | null;
+}
+
+/** A retraining, and whether the gate was right about it. */
+export interface SimulatedRetrain {
+  readonly partition: string;
+  readonly challenger: string;
+  readonly promoted: boolean;
+  readonly heldOutRows: number;
+  /** Of the challenger's macro-F1 over the champion's on the held-out rows: 95 % interval. */
+  readonly gain: { readonly lower: number; readonly upper: number };
+  /** Challenger's scores less the champion's on the seven days that follow, which the loop did not know; null where too few flows do. */
+  readonly gainNextWeek: { readonly weightedF1: number; readonly macroF1: number } | null;
 }
 
 /** What came of it. */
@@ -75,6 +93,7 @@ export interface Simulation {
     readonly rollbacks: number;
   };
   readonly alarms: readonly SimulatedAlarm[];
+  readonly retrains: readonly SimulatedRetrain[];
   readonly decisions: readonly Decision[];
 }
 
@@ -98,12 +117,22 @@ interface Day {
   readonly rows: readonly number[];
 }
 
+/** What a version said of a day. */
+interface DayAnswers {
+  readonly rows: readonly number[];
+  readonly predicted: Int32Array;
+  readonly answered: Answered;
+}
+
 class LifecycleSimulation {
   readonly #request: SimulationRequest;
   readonly #flows: SimulatedFlows;
   readonly #days: readonly Day[];
   readonly #versions = new Map<string, SimulatedVersion>();
   readonly #decisions: Decision[] = [];
+  readonly #retrains: Omit<SimulatedRetrain, 'promoted'>[] = [];
+  /** What versions said of days, until the next week. */
+  readonly #answers = new Map<string, DayAnswers>();
   #state: LoopState;
   #made = 0;
 
@@ -132,6 +161,7 @@ class LifecycleSimulation {
     ) {
       const days = this.#days.filter(({ startMs: at }) => at >= weekMs && at < weekMs + WEEK_MS);
       const scores = { frozen: this.#tally(), calendar: this.#tally(), loop: this.#tally() };
+      this.#answers.clear();
       for (const day of days) {
         if (isFirstOfMonth(day.startMs) && day.startMs > servedMs) {
           const recent = this.#recentDays(day.startMs, null);
@@ -140,23 +170,23 @@ class LifecycleSimulation {
           calendar = next;
           calendarRetrains += 1;
         }
-        scores.frozen.add(day.rows, first.answer(day.rows).predicted);
-        scores.calendar.add(day.rows, calendar.answer(day.rows).predicted);
-        scores.loop.add(day.rows, this.#serving().answer(day.rows).predicted);
-        await this.#judge('day', day.startMs, day.startMs + DAY_MS, day.rows);
+        scores.frozen.add(this.#answer(first, day));
+        scores.calendar.add(this.#answer(calendar, day));
+        scores.loop.add(this.#answer(this.#serving(), day));
+        await this.#judge('day', day.startMs, day.startMs + DAY_MS, [day]);
       }
-      const rows = days.flatMap((day) => day.rows);
-      if (rows.length < MIN_WEEK_ROWS) continue;
-      await this.#judge('week', weekMs, weekMs + WEEK_MS, rows);
+      const rows = days.reduce((sum, day) => sum + day.rows.length, 0);
+      if (rows < MIN_WEEK_ROWS) continue;
+      await this.#judge('week', weekMs, weekMs + WEEK_MS, days);
       const week = {
         ...{
           partition: isoWeekOf(new Date(weekMs)),
-          rows: rows.length,
+          rows,
           version: this.#serving().id,
         },
-        frozen: scores.frozen.weightedF1(),
-        calendar: scores.calendar.weightedF1(),
-        loop: scores.loop.weightedF1(),
+        frozen: scores.frozen.scores().weightedF1,
+        calendar: scores.calendar.scores().weightedF1,
+        loop: scores.loop.scores().weightedF1,
       };
       weeks.push(week);
       progress(
@@ -177,6 +207,7 @@ class LifecycleSimulation {
         rollbacks: counted('rolled_back'),
       },
       alarms: this.#alarms(),
+      retrains: this.#promotedRetrains(),
       decisions: this.#decisions,
     };
   }
@@ -190,24 +221,22 @@ class LifecycleSimulation {
     length: 'day' | 'week',
     startMs: number,
     endMs: number,
-    rows: readonly number[],
+    days: readonly Day[],
   ): Promise<void> {
     const serving = this.#serving();
-    const answers = serving.answer(rows);
+    const rows = days.flatMap((day) => day.rows);
     const judged = judgeWindow({
       reference: serving.reference,
       current: this.#flows.windowOf(rows, serving.bins),
       classes: this.#flows.names,
       heldOut: serving.heldOut,
-      answered: answers.answered,
+      answered: joinAnswers(days.map((day) => this.#answer(serving, day).answered)),
       withShares: length === 'week',
     });
     const partition = length === 'day' ? isoDay(startMs) : isoWeekOf(new Date(startMs));
     const scores = versionsToScore(this.#state).map((id) => {
-      const tally = this.#tally();
-      const { predicted } = id === serving.id ? answers : this.#version(id).answer(rows);
-      tally.add(rows, predicted);
-      return { version: id, weightedF1: tally.weightedF1() };
+      const { weightedF1 } = this.#scoresOf(this.#version(id), days);
+      return { version: id, weightedF1 };
     });
     const events: LoopEvent[] = [
       {
@@ -247,7 +276,7 @@ class LifecycleSimulation {
   }
 
   async #retrain(
-    { notBeforeMs, afterSchemaBreak }: Extract<LoopCommand, { kind: 'start_retrain' }>,
+    { partition, notBeforeMs, afterSchemaBreak }: Extract<LoopCommand, { kind: 'start_retrain' }>,
     nowMs: number,
   ): Promise<LoopEvent> {
     const days = this.#recentDays(nowMs, notBeforeMs);
@@ -259,9 +288,15 @@ class LifecycleSimulation {
     try {
       const train = recent.slice(0, heldOutFrom);
       const challenger = await this.#train(train, nowMs);
+      const champion = this.#serving();
       const rows = this.#flows.unseen(recent.slice(heldOutFrom), train);
-      const gate = this.#compare(this.#serving(), challenger, rows);
-      const versions = { champion: this.#serving().id, challenger: challenger.id };
+      const gate = this.#compare(champion, challenger, rows);
+      const { heldOutRows, gain } = gate;
+      const gainNextWeek = this.#gainOfWeek(champion, challenger, nowMs);
+      this.#retrains.push({
+        ...{ partition, challenger: challenger.id, heldOutRows, gain, gainNextWeek },
+      });
+      const versions = { champion: champion.id, challenger: challenger.id };
       return { kind: 'retrain_finished', ...versions, gate, at: nowMs };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -287,6 +322,40 @@ class LifecycleSimulation {
       random: seededRandom(this.#request.training.seed, 'gate', challenger.id),
       latencyRatio: 1, // virtual time knows none
     });
+  }
+
+  /** Challenger's scores less the champion's in the week that follows. */
+  #gainOfWeek(
+    champion: SimulatedVersion,
+    challenger: SimulatedVersion,
+    fromMs: number,
+  ): SimulatedRetrain['gainNextWeek'] {
+    const days = this.#days.filter(
+      ({ startMs }) => startMs >= fromMs && startMs < fromMs + WEEK_MS,
+    );
+    if (days.reduce((sum, { rows }) => sum + rows.length, 0) < MIN_WEEK_ROWS) return null;
+    const [before, after] = [champion, challenger].map((version) => this.#scoresOf(version, days));
+    if (before === undefined || after === undefined) return null; // there are two
+    return {
+      weightedF1: after.weightedF1 - before.weightedF1,
+      macroF1: after.macroF1 - before.macroF1,
+    };
+  }
+
+  #scoresOf(version: SimulatedVersion, days: readonly Day[]): ConfusionScores {
+    const tally = this.#tally();
+    for (const day of days) tally.add(this.#answer(version, day));
+    return tally.scores();
+  }
+
+  /** What a version says of a day; it is asked once. */
+  #answer(version: SimulatedVersion, { startMs, rows }: Day): DayAnswers {
+    const key = `${version.id} ${startMs}`;
+    const known = this.#answers.get(key);
+    if (known !== undefined) return known;
+    const answers = { rows, ...version.answer(rows) };
+    this.#answers.set(key, answers);
+    return answers;
   }
 
   /** The newest of the rows end the training. */
@@ -329,21 +398,30 @@ class LifecycleSimulation {
   }
 
   #alarms(): SimulatedAlarm[] {
-    const retrained = new Set(
-      this.#decisions.filter(({ kind }) => kind === 'retrain').map(({ partition }) => partition),
-    );
+    const gains = new Map(this.#retrains.map((one) => [one.partition, one.gainNextWeek]));
     return this.#decisions
       .filter(({ kind }) => kind === 'retrain' || kind === 'held' || kind === 'notice')
-      .flatMap(({ kind, partition, evidence }) =>
-        textsOf(evidence['alarms']).map((signal) => ({
-          ...{ partition, signal, cause: textsOf(evidence['causes']).join('; ') },
-          retrained: kind !== 'notice' && retrained.has(partition),
-        })),
-      );
+      .flatMap(({ kind, partition, evidence }) => {
+        const retrained = kind === 'retrain';
+        const gainNextWeek = (retrained ? gains.get(partition)?.weightedF1 : null) ?? null;
+        const cause = textsOf(evidence['causes']).join('; ');
+        return textsOf(evidence['alarms']).map((signal) => ({
+          ...{ partition, signal, cause, retrained, gainNextWeek },
+        }));
+      });
+  }
+
+  #promotedRetrains(): SimulatedRetrain[] {
+    const promoted = new Set(
+      this.#decisions
+        .filter(({ kind }) => kind === 'promoted')
+        .map(({ evidence }) => evidence['challenger']),
+    );
+    return this.#retrains.map((one) => ({ ...one, promoted: promoted.has(one.challenger) }));
   }
 }
 
-/** Weighted F1 over the days of a week. */
+/** Scores over days. */
 class WeekTally {
   readonly #flows: SimulatedFlows;
   readonly #labels: number[] = [];
@@ -353,26 +431,44 @@ class WeekTally {
     this.#flows = flows;
   }
 
-  add(rows: readonly number[], predicted: Int32Array): void {
+  add({ rows, predicted }: Pick<DayAnswers, 'rows' | 'predicted'>): void {
     rows.forEach((row, i) => {
       this.#labels.push(this.#flows.labels[row] ?? -1);
       this.#predicted.push(predicted[i] ?? -1);
     });
   }
 
-  weightedF1(): number {
+  scores(): ConfusionScores {
     const { names } = this.#flows;
     const confusion = confusionMatrix(
       Int32Array.from(this.#labels),
       Int32Array.from(this.#predicted),
       names.length,
     );
-    return scoreConfusion(confusion, names).weightedF1;
+    return scoreConfusion(confusion, names);
   }
 }
 
 function rowsOf(days: readonly Day[]): number[] {
   return days.flatMap(({ rows }) => rows);
+}
+
+/** Answers to several days as those to one window. */
+function joinAnswers(answers: readonly Answered[]): Answered {
+  const [only] = answers;
+  if (only !== undefined && answers.length === 1) return only;
+  const rejects = answers.map(({ rejected }) => rejected);
+  const all = <T extends number>(of: (one: Answered) => ArrayLike<T>): T[] =>
+    answers.flatMap((one) => Array.from(of(one)));
+  return {
+    n: answers.reduce((sum, { n }) => sum + n, 0),
+    blocks: Int32Array.from(all(({ blocks }) => blocks)),
+    right: Int8Array.from(all(({ right }) => right)),
+    confidence: Float64Array.from(all(({ confidence }) => confidence)),
+    rejected: rejects.includes(null)
+      ? null
+      : Uint8Array.from(rejects.flatMap((one) => Array.from(one ?? []))),
+  };
 }
 
 function textsOf(value: Json | undefined): string[] {

@@ -18,11 +18,15 @@ export const policyParts = z.strictObject({
     z.strictObject({
       signals: z.array(z.string()),
       ratio: z.number().min(1),
+      windows: count,
       ratioOf: z.array(z.string()),
+      refreshDays: z.number().min(0),
     }),
   ),
   alarm: z.exactOptional(z.strictObject({ day: alarmRule, week: alarmRule })),
-  coolDown: z.exactOptional(z.strictObject({ days: z.number().min(0), errorRise: share })),
+  coolDown: z.exactOptional(
+    z.strictObject({ days: z.number().min(0), maxDays: z.number().min(0), errorRise: share }),
+  ),
   minSamples: z.exactOptional(
     z.strictObject({ rows: z.int().min(0), rowsPerClass: z.int().min(0) }),
   ),

@@ -208,7 +208,7 @@ export const taskContracts = {
   planRetrain: task(
     'cpu',
     HOUR_MS,
-    z.object({ week: isoWeek, preset, retraining }),
+    z.object({ model: z.string(), week: isoWeek, preset, retraining }),
     z.object({ split }),
   ),
   compareModels: task(

@@ -159,14 +159,20 @@ export interface LoopState {
   readonly watchUntilMs: number | null;
   /** By window length and signal. */
   readonly alarms: { readonly [key: string]: Alarm };
+  /** What the signals of the serving version were in the last windows, oldest first, by the same. */
+  readonly levels: { readonly [key: string]: readonly number[] };
   /** What starts a retraining as soon as the pause ends; null when something else holds it as well. */
   readonly held: Trigger | null;
   /** When flows began to be exported as the serving version knows them, epoch ms; null when no schema break is known. */
   readonly breakMs: number | null;
   /** The same of a schema break that no serving version has learnt yet; null when there is none. */
   readonly openBreakMs: number | null;
+  /** When the flows since the break will have doubled since the serving version was trained, epoch ms; null where that is enough. */
+  readonly refreshAtMs: number | null;
   /** Nothing is retrained before flows of this time, epoch ms. */
   readonly coolUntilMs: number;
+  /** Gates lost in a row. */
+  readonly lost: number;
   /** The cool-down was overridden once. */
   readonly overridden: boolean;
   /** End of the newest flows behind each retraining that still counts against the budget. */
@@ -195,10 +201,13 @@ export function startLoop(policy: LifecyclePolicy): LoopState {
     previous: null,
     watchUntilMs: null,
     alarms: {},
+    levels: {},
     held: null,
     breakMs: null,
     openBreakMs: null,
+    refreshAtMs: null,
     coolUntilMs: 0,
+    lost: 0,
     overridden: false,
     retrains: [],
     newestMs: { day: 0, week: 0 },
@@ -315,12 +324,15 @@ function alarmKey({ length }: WindowJudged, { signal }: Reading): string {
 function listen(state: LoopState, window: WindowJudged): LoopState {
   const rule = state.policy.alarm[window.length];
   const alarms = { ...state.alarms };
+  const levels = { ...state.levels };
   for (const reading of window.readings) {
     const key = alarmKey(window, reading);
     alarms[key] = stepAlarm(alarms[key] ?? SILENT, reading, window.rows, rule);
+    const known = [...(levels[key] ?? []), reading.value];
+    levels[key] = known.slice(-state.policy.schemaBreak.windows - 1);
   }
   const newestMs = { ...state.newestMs, [window.length]: window.endMs };
-  return { ...state, alarms, newestMs, partition: window.partition };
+  return { ...state, alarms, levels, newestMs, partition: window.partition };
 }
 
 /** Takes a watched version back that is worse than the one before; null when it is not. */
@@ -382,7 +394,8 @@ function decideOn(state: LoopState, window: WindowJudged): LoopStep {
   const tell = notices.map((reading) =>
     record('notice', window.partition, describe(reading), about(window, [reading]), window.at),
   );
-  if (urgent.length === 0) {
+  const refresh = urgent.some(isAbove) ? null : refreshOf(state, window);
+  if (urgent.length === 0 && refresh === null) {
     const calm: LoopState = {
       ...{ ...state, held: null },
       openBreakMs: isQuiet(policy, window) ? null : state.openBreakMs,
@@ -394,12 +407,14 @@ function decideOn(state: LoopState, window: WindowJudged): LoopStep {
       commands: [record('noted', window.partition, reason, about(window), window.at)],
     };
   }
-  const trigger = triggerOf(state, window, urgent);
+  const trigger = refresh ?? triggerOf(state, window, urgent);
   const at: LoopState = trigger.afterSchemaBreak
     ? { ...state, openBreakMs: state.openBreakMs ?? window.startMs }
     : state;
   const obstacle =
-    phase.name === 'idle' ? whyHeld(at, trigger, window, urgent) : 'the loop is busy';
+    phase.name === 'idle'
+      ? whyHeld(at, trigger, window, refresh === null ? urgent : [])
+      : 'the loop is busy';
   const why = obstacle ?? (state.paused ? 'the loop is paused' : null);
   if (why !== null) {
     const held = record(
@@ -423,25 +438,34 @@ function isQuiet({ retrainOn }: LifecyclePolicy, { readings }: WindowJudged): bo
   return !readings.some((reading) => retrainOn.includes(reading.signal) && isAbove(reading));
 }
 
-function triggerOf(
-  { policy, openBreakMs }: LoopState,
-  window: WindowJudged,
-  urgent: readonly Reading[],
-): Trigger {
-  const { signals, ratio, ratioOf } = policy.schemaBreak;
+function triggerOf(state: LoopState, window: WindowJudged, urgent: readonly Reading[]): Trigger {
   const afterSchemaBreak =
-    openBreakMs !== null ||
-    urgent.some(
-      ({ signal, value, threshold }) =>
-        signals.includes(signal) ||
-        (ratioOf.includes(signal) && threshold !== null && value > ratio * threshold),
-    );
+    state.openBreakMs !== null || urgent.some((reading) => isBreak(state, window, reading));
   return {
     partition: window.partition,
     endMs: window.endMs,
     afterSchemaBreak,
     evidence: about(window, urgent),
     reason: `${window.partition}: ${urgent.map(describe).join(', ')}`,
+  };
+}
+
+function isBreak({ policy, levels }: LoopState, window: WindowJudged, reading: Reading): boolean {
+  const { signals, ratio, ratioOf } = policy.schemaBreak;
+  const { signal, value, threshold } = reading;
+  if (!signals.includes(signal) || threshold === null || value <= threshold) return false;
+  if (ratioOf.includes(signal) && value <= ratio * threshold) return false;
+  const before = (levels[alarmKey(window, reading)] ?? []).slice(0, -1);
+  return value > ratio * Math.max(0, ...before);
+}
+
+/** A retraining on more flows since a schema break than the serving version learnt; null when none is due. */
+function refreshOf({ refreshAtMs, breakMs }: LoopState, window: WindowJudged): Trigger | null {
+  if (refreshAtMs === null || breakMs === null || window.endMs < refreshAtMs) return null;
+  return {
+    ...{ partition: window.partition, endMs: window.endMs, afterSchemaBreak: false },
+    evidence: about(window),
+    reason: `${window.partition}: the flows since the schema break of ${isoDay(breakMs)} have doubled`,
   };
 }
 
@@ -455,12 +479,15 @@ function whyHeld(
   const { policy, alarms } = state;
   const frozen = policy.frozen.find(({ from, to }) => isWithin(window.at, from, to));
   if (frozen !== undefined) return `frozen from ${frozen.from} to ${frozen.to}: ${frozen.reason}`;
-  const rows = Math.max(...urgent.map((reading) => alarms[alarmKey(window, reading)]?.rows ?? 0));
-  const needed = Math.max(
-    policy.minSamples.rows,
-    policy.minSamples.rowsPerClass * window.judgedClasses,
-  );
-  if (rows < needed) return `${rows} flows since the alarm began, ${needed} are needed`;
+  if (urgent.length > 0) {
+    if (!urgent.some(isAbove)) return 'nothing is above its threshold now';
+    const rows = Math.max(...urgent.map((reading) => alarms[alarmKey(window, reading)]?.rows ?? 0));
+    const needed = Math.max(
+      policy.minSamples.rows,
+      policy.minSamples.rowsPerClass * window.judgedClasses,
+    );
+    if (rows < needed) return `${rows} flows since the alarm began, ${needed} are needed`;
+  }
   if (trigger.endMs < state.coolUntilMs && !mayOverride(state, trigger, urgent)) {
     return `cooling down until ${isoDay(state.coolUntilMs)}`;
   }
@@ -604,12 +631,16 @@ function onPromoted(
   const { watch, coolDown } = state.policy;
   const days = trigger.afterSchemaBreak ? watch.daysSchemaBreak : watch.days;
   const now = newestOf(state, trigger);
+  const breakMs = state.openBreakMs ?? state.breakMs;
   return {
     state: {
       ...settled(state, now + coolDown.days * DAY_MS),
-      serving: challenger,
-      breakMs: state.openBreakMs ?? state.breakMs,
-      openBreakMs: null,
+      ...{ serving: challenger, levels: {}, lost: 0 },
+      ...{
+        breakMs,
+        openBreakMs: null,
+        refreshAtMs: refreshAfter(state.policy, breakMs, trigger.endMs),
+      },
       previous: state.serving,
       watchUntilMs: state.serving === null ? null : now + days * DAY_MS,
     },
@@ -625,6 +656,16 @@ function onPromoted(
   };
 }
 
+/** When flows since a break will have doubled; null when there was none, or they are enough. */
+function refreshAfter(
+  { schemaBreak }: LifecyclePolicy,
+  breakMs: number | null,
+  nowMs: number,
+): number | null {
+  if (breakMs === null || nowMs - breakMs >= schemaBreak.refreshDays * DAY_MS) return null;
+  return breakMs + 2 * (nowMs - breakMs);
+}
+
 /** Back to idle after a challenger that does not serve. */
 function giveUp(
   state: LoopState,
@@ -635,10 +676,17 @@ function giveUp(
   evidence: JsonObject = evidenceOf(trigger),
 ): LoopStep {
   const now = newestOf(state, trigger);
-  const isBreak = state.openBreakMs !== null;
-  const pause = isBreak ? now - state.openBreakMs : state.policy.coolDown.days * DAY_MS;
+  const { breakMs, openBreakMs, refreshAtMs, lost, policy } = state;
+  const { days, maxDays } = policy.coolDown;
+  const isOpen = openBreakMs !== null;
+  const pause = isOpen ? now - openBreakMs : Math.min(maxDays, days * 2 ** lost) * DAY_MS;
   return {
-    state: { ...settled(state, now + pause), overridden: isBreak },
+    state: {
+      ...settled(state, now + pause),
+      overridden: isOpen,
+      lost: lost + (kind === 'keep' && !isOpen ? 1 : 0),
+      refreshAtMs: refreshAtMs === null ? null : refreshAfter(policy, breakMs, now),
+    },
     commands: [record(kind, trigger.partition, reason, evidence, at)],
   };
 }
@@ -668,7 +716,7 @@ function onRolledBack(
   return {
     state: {
       ...settled(state, now + state.policy.coolDown.days * DAY_MS),
-      serving: to,
+      ...{ serving: to, levels: {} },
       previous: null,
       watchUntilMs: null,
     },

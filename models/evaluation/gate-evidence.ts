@@ -22,7 +22,11 @@ export function gateEvidence(
     championF1: champion.macroF1.value,
     challengerF1: challenger.macroF1.value,
     gain: { lower: gain.macroF1.lower, upper: gain.macroF1.upper },
-    classes: compared.map(({ name, support, gain: won }) => ({ name, rows: support, loss: -won })),
+    classes: compared.map(({ name, support, f1 }) => ({
+      name,
+      rows: support,
+      loss: f1[0] - f1[1],
+    })),
     eceRise: Number.isFinite(eceRise) ? eceRise : null,
     latencyRatio,
   };

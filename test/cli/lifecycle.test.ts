@@ -30,8 +30,17 @@ test('the loop recovers from an exporter change that a frozen model suffers from
   expect(found.loop.meanWeightedF1).toBeGreaterThan(found.frozen.meanWeightedF1);
   expect(found.decisions.map(({ kind }) => kind)).toContain('promoted');
   expect(found.loop.rollbacks).toBe(0);
+  const [first] = found.retrains.filter(({ promoted }) => promoted);
+  expect(first?.gainNextWeek?.weightedF1).toBeGreaterThan(0.02);
+  const behind = found.alarms.filter(({ retrained }) => retrained);
+  expect(behind.map(({ gainNextWeek }) => gainNextWeek)).toContain(first?.gainNextWeek?.weightedF1);
   expect(found.alarms).toContainEqual({
-    ...{ partition: '2022-02-09', signal: 'feature_severity', retrained: false },
+    ...{
+      partition: '2022-02-09',
+      signal: 'feature_severity',
+      retrained: false,
+      gainNextWeek: null,
+    },
     cause: expect.stringMatching(/^exporter change: /) as string,
   });
 }, 120_000);

@@ -1,12 +1,14 @@
 /** A row that is typed without SQL is the row that SQL would have stored. */
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { quoteList } from '../../feature-store/duckdb.js';
 import { parseFlows, type ParsedSource } from '../../feature-store/ingest/parse-flows.js';
 import { PlainRows } from '../../feature-store/ingest/plain-rows.js';
+import { readParsedFlows, type FlowSet } from '../../feature-store/read-flows.js';
 import { parseHeader, RAW_COLUMNS } from '../../feature-store/sources/flow-columns.js';
 import { listSources } from '../../feature-store/sources/list-sources.js';
-import { aFlow, aHome, flowCsv } from './store-builders.js';
+import { aFlow, aHome, flowCsv, type StoreHome } from './store-builders.js';
 
 const names = RAW_COLUMNS.map(({ name }) => name);
 const ofKind = (kind: string) =>
@@ -109,6 +111,11 @@ test('plain rows are what SQL makes of them', async () => {
            (FROM ${stored(bySql)} EXCEPT ALL FROM ${stored(mixed)})`,
         );
         expect(differing).toEqual([]);
+        const unfiled = await parseFlows({
+          ...{ source: source!, stagingDir: home.staging(), db: home.db, filed: false }, // it was listed
+        });
+        expect(unfiled).toMatchObject({ rowsStored: bySql.rowsStored, faults: bySql.faults });
+        expect(await flowsOf(home, unfiled)).toEqual(await flowsOf(home, bySql));
         const [header = '', ...lines] = csv.split('\n');
         const rows = new PlainRows(parseHeader(header), lines.length);
         plain += lines.filter((line, row) => rows.take(row + 1, Buffer.from(line))).length;
@@ -119,6 +126,17 @@ test('plain rows are what SQL makes of them', async () => {
   expect(plain).toBeGreaterThan(500);
   expect(plain).toBeLessThan(1_900);
 });
+
+/** The flows of a file; of a folder's name DuckDB reads the application `NULL` as none. */
+async function flowsOf({ db, root }: StoreHome, parsed: ParsedSource): Promise<FlowSet[]> {
+  const batches: FlowSet[] = [];
+  const request = { db, parsed, scratchDir: join(root, 'features') };
+  await readParsedFlows(request, (batch) => Promise.resolve(void batches.push(batch)));
+  return batches.map(({ app, ...flows }) => ({
+    ...flows,
+    app: app.map(String).map((name) => (name === 'null' ? 'NULL' : name)),
+  }));
+}
 
 function stored({ staged }: ParsedSource): string {
   return `read_parquet(${quoteList(staged.map(({ file }) => file))}, hive_partitioning = true,

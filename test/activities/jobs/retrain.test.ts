@@ -41,7 +41,8 @@ async function flowsOn(
 /** The split of a retraining on the newest version. */
 async function planned(home: StoreHome, week: string, retraining: Partial<Retraining> = {}) {
   const { version } = await newest(home);
-  const request = { preset, version, week, retraining: { ...manual, ...retraining } };
+  const of = { preset, version, week, minHeldOutRows: 50 };
+  const request = { ...of, retraining: { ...manual, ...retraining } };
   return planRetrainJob(request, await contextOf(home));
 }
 

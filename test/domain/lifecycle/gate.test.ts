@@ -45,7 +45,7 @@ test.each<[string, Partial<GateEvidence>, string]>([
     { latencyRatio: null },
     'the time that a flow takes it could not be measured',
   ],
-  ['that is slower', { latencyRatio: 3 }, 'a flow takes it 3.00 times as long, 2 are allowed'],
+  ['that is slower', { latencyRatio: 4 }, 'a flow takes it 4.00 times as long, 3 are allowed'],
 ])('a challenger %s does not pass', (_, change, against) => {
   const verdict = judgeGate(DEFAULT_POLICY.gate, { ...better, ...change }, false);
   expect(verdict).toEqual({ passed: false, against: [against] });

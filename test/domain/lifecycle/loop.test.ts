@@ -80,6 +80,14 @@ describe('a window', () => {
     expect(fold([aDay(9, { class_severity: 9 })]).state.openBreakMs).toBeNull();
   });
 
+  test('that a model drifted away from slowly is no schema break, a leap is one', () => {
+    const slow = [0.9, 1.2, 1.5, 1.8].map((value, d) => aDay(d + 1, { feature_severity: value }));
+    const held = { minSamples: { rows: 50_000, rowsPerClass: 0 } };
+    expect(fold(slow, held).state.openBreakMs).toBeNull();
+    const leap = [0.9, 1.2, 1.9].map((value, d) => aDay(d + 1, { feature_severity: value }));
+    expect(fold(leap, held).state.openBreakMs).toBe(aDay(3).startMs);
+  });
+
   test('with an alarm of another signal is a notice', () => {
     const { commands } = fold([aDay(1, { sni_kl: 2, class_mix: 2 })]);
     expect(decisions(commands)).toEqual(['notice', 'notice']);
@@ -149,6 +157,34 @@ describe('an alarm is held', () => {
     expect(started(after.commands.slice(-1))).toBe(true);
   });
 
+  test('while nothing is above its threshold, though it is not calm yet', () => {
+    const few = { rows: 1000 };
+    const { commands } = fold([
+      aDay(1, { class_severity: 3 }, few),
+      aDay(2, { class_severity: 0.9 }),
+    ]);
+    expect(reasons(commands).at(-1)).toContain('nothing is above its threshold now');
+    expect(decisions(commands)).toEqual(['held', 'held']);
+  });
+
+  test('twice as long after each gate that is lost, to a bound, until a version is promoted', () => {
+    const lost = aResult({ gain: { lower: -1, upper: 1 } });
+    const triedOn = (events: readonly LoopEvent[]): string[] =>
+      fold(events, { budget: { retrains: 99, days: 1 } }).commands.flatMap((one) =>
+        one.kind === 'start_retrain' ? [one.partition] : [],
+      );
+    const daily = Array.from({ length: 72 }, (_, d) => aDay(d + 1, { class_severity: 3 }));
+    const tried = triedOn(daily.flatMap((window) => [window, lost]));
+    expect(tried).toEqual(['2022-03-01', '2022-03-08', '2022-03-22', '2022-04-19']);
+    const won = triedOn([
+      ...daily.slice(0, 7).flatMap((window) => [window, lost]),
+      ...[daily[21]!, aResult(), scored(aDay(23), { 1: 0.8, 2: 0.9 })], // there are 72
+      { kind: 'promoted', version: '2', at: 5 },
+      ...daily.slice(23).flatMap((window) => [{ ...window, version: '2' }, lost]),
+    ]);
+    expect(won).toEqual(['2022-03-01', '2022-03-22', '2022-03-30', '2022-04-06', '2022-04-20']);
+  });
+
   test('after a challenger of a schema break lost, as long again as the break lasts', () => {
     const lost = aResult({ heldOutRows: 0 });
     const daily = [1, 2, 3, 4, 5, 6, 7, 8].map((day) => aDay(day, { data_quality: 3 }));
@@ -160,11 +196,11 @@ describe('an alarm is held', () => {
   test('when the budget is spent', () => {
     const lost = aResult({ gain: { lower: -1, upper: 1 } });
     const spent = [1, 9, 17].flatMap((day) => [aDay(day, { class_severity: 3 }), lost]);
-    const { commands } = fold([...spent, aDay(25, { class_severity: 3 })]);
+    const policy = { coolDown: { ...DEFAULT_POLICY.coolDown, maxDays: 7 } };
+    const { commands } = fold([...spent, aDay(25, { class_severity: 3 })], policy);
     expect(reasons(commands).at(-1)).toContain('3 retrainings within 30 days are the budget');
-    expect(started(fold([...spent, aDay(33, { class_severity: 3 })]).commands.slice(-1))).toBe(
-      true,
-    );
+    const later = fold([...spent, aDay(33, { class_severity: 3 })], policy);
+    expect(started(later.commands.slice(-1))).toBe(true);
   });
 });
 
@@ -274,6 +310,31 @@ describe('a promoted version', () => {
     const day = (d: number) => scored(aDay(d), { 1: 0.8, 2: 0.9 }, '2');
     expect(after(promoted, day(8))).toEqual(['noted']);
     expect(after(promoted, day(9))).toEqual(['settled', 'noted']);
+  });
+
+  test('of a schema break is retrained when the flows since have doubled, until they are enough', () => {
+    let state = startLoop(POLICY);
+    const tried: string[] = [];
+    const tell = (event: LoopEvent): void => {
+      const step = stepLoop(state, event);
+      state = step.state;
+      for (const command of step.commands) {
+        if (command.kind === 'start_retrain') {
+          tried.push(command.partition);
+          tell(aResult({ challenger: `${Number(state.serving) + 1}` }));
+        } else if (command.kind === 'promote') {
+          tell({ kind: 'promoted', version: command.version, at: 5 });
+        }
+      }
+    };
+    for (let d = 1; d <= 90; d++) {
+      const version = state.serving ?? '1';
+      const isBroken = d >= 5 && version === '1';
+      const window = aDay(d, isBroken ? { data_quality: 3 } : {}, { rows: 1000, version });
+      const scores = Object.fromEntries(versionsToScore(state).map((id) => [id, 0.9]));
+      tell(scored(window, scores));
+    }
+    expect(tried).toEqual(['2022-03-07', '2022-03-14', '2022-03-24', '2022-04-13']);
   });
 
   test('can be rolled back by a person, once', () => {
