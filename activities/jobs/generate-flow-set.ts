@@ -39,17 +39,19 @@ export function generateFlowSet(
     app: new Array<string>(n),
     category: new Array<string>(n),
     sniDomain: new Array<string>(n),
-    sourceSha: new Array<string>(n),
+    sourceSha: new Array<string>(n), // the day in place of a file's hash
     week: new Array<string>(n),
   };
   const domains = new Map<string, string>();
+  const numbers: Record<string, number | readonly number[]> = { ...SAME };
   let i = 0;
   for (const plan of plans) {
     for (const flow of generateDay(world, plan)) {
       const { shape, app, category, tlsSni } = flow;
       const domain = domains.get(tlsSni) ?? registrableDomain(tlsSni);
       domains.set(tlsSni, domain);
-      set.tabular.set(tabularFeatures(numbersOf(flow)), i * F);
+      readNumbers(flow, numbers);
+      set.tabular.set(tabularFeatures(numbers), i * F);
       for (let t = 0; t < shape.ppiLength; t++) {
         const at = i * P + t * PPI_CHANNELS;
         set.ppi[at] = shape.sizesBytes[t]!; // t < 30
@@ -70,35 +72,38 @@ export function generateFlowSet(
   return set;
 }
 
-/** The columns of `flows` that features are made of, as the exporter rounds them. */
-function numbersOf({ shape }: GeneratedFlow): Record<string, number | readonly number[]> {
+/** Writes the columns of `flows` that features are made of, as the exporter rounds them. */
+function readNumbers(
+  { shape }: GeneratedFlow,
+  to: Record<string, number | readonly number[]>,
+): void {
+  const { bytes, bytesRev, packets, packetsRev, reset, endReason } = shape;
+  to['bytes'] = bytes;
+  to['bytes_rev'] = bytesRev;
+  to['packets'] = packets;
+  to['packets_rev'] = packetsRev;
+  to['duration'] = Math.round(shape.durationMs * 1000) / 1e6;
+  to['ppi_len'] = shape.ppiLength;
+  to['ppi_duration'] = Math.round(shape.ppiDurationMs) / 1000;
+  to['ppi_roundtrips'] = shape.ppiRoundtrips;
+  const isFinished = !reset && endReason === 'end' ? 1 : 0;
+  to['flag_rst'] = reset ? 1 : 0;
+  to['flag_fin'] = isFinished;
+  to['flag_fin_rev'] = isFinished;
+  for (const reason of END_REASONS) to[`flow_endreason_${reason}`] = endReason === reason ? 1 : 0;
   const [srcSizes, dstSizes, srcIpt, dstIpt] = HISTOGRAM_COLUMNS;
-  const isFinished = !shape.reset && shape.endReason === 'end' ? 1 : 0;
-  return {
-    ...{ bytes: shape.bytes, bytes_rev: shape.bytesRev },
-    ...{ packets: shape.packets, packets_rev: shape.packetsRev },
-    duration: Math.round(shape.durationMs * 1000) / 1e6,
-    ppi_len: shape.ppiLength,
-    ppi_duration: Math.round(shape.ppiDurationMs) / 1000,
-    ppi_roundtrips: shape.ppiRoundtrips,
-    protocol: 6,
-    ...FLAGS,
-    ...{ flag_rst: shape.reset ? 1 : 0, flag_fin: isFinished, flag_fin_rev: isFinished },
-    flow_endreason_idle: shape.endReason === 'idle' ? 1 : 0,
-    flow_endreason_active: shape.endReason === 'active' ? 1 : 0,
-    flow_endreason_end: shape.endReason === 'end' ? 1 : 0,
-    flow_endreason_other: 0,
-    [srcSizes]: Array.from(shape.phistSrcSizes),
-    [dstSizes]: Array.from(shape.phistDstSizes),
-    [srcIpt]: Array.from(shape.phistSrcIpt),
-    [dstIpt]: Array.from(shape.phistDstIpt),
-  };
+  to[srcSizes] = Array.from(shape.phistSrcSizes);
+  to[dstSizes] = Array.from(shape.phistDstSizes);
+  to[srcIpt] = Array.from(shape.phistSrcIpt);
+  to[dstIpt] = Array.from(shape.phistDstIpt);
 }
 
-/** Flags that all generated flows have alike. */
-const FLAGS = Object.fromEntries(
-  ['cwr', 'ece', 'urg', 'ack', 'psh', 'rst', 'syn'].flatMap((flag) => {
-    const isSet = ['ack', 'psh', 'syn'].includes(flag) ? 1 : 0;
-    return ['', '_rev'].map((direction) => [`flag_${flag}${direction}`, isSet]);
-  }),
-);
+const END_REASONS = ['idle', 'active', 'end', 'other'] as const;
+
+/** What all generated flows have alike: TCP, and flags. */
+const SAME: Readonly<Record<string, number>> = {
+  protocol: 6,
+  ...{ flag_cwr: 0, flag_cwr_rev: 0, flag_ece: 0, flag_ece_rev: 0, flag_urg: 0, flag_urg_rev: 0 },
+  ...{ flag_ack: 1, flag_ack_rev: 1, flag_psh: 1, flag_psh_rev: 1, flag_syn: 1, flag_syn_rev: 1 },
+  flag_rst_rev: 0,
+};

@@ -65,19 +65,22 @@ export function calibrationRise(before: Answered, now: Answered, chance: Chance)
   });
 }
 
+/** Flows from one check of ADWIN to the next. */
+const CHECKED_FLOWS = 32;
+
 /**
- * How far the error since its latest change lies above that of the held-out flows: ADWIN goes through these and then
- * through the window, flow by flow.
+ * How far the error since its latest change lies above that of the held-out flows. ADWIN goes through these and then
+ * through the window, flow by flow; since the change are the flows of the check that saw it, and all later ones.
  *
  * @returns share of flows; 0 while no change is seen; null when a side has no flow
  */
 export function errorChange(before: Answered, now: Answered): number | null {
   if (before.n === 0 || now.n === 0) return null;
   const right = [...before.right, ...now.right];
-  const adwin = new Adwin();
+  const adwin = new Adwin({ clock: CHECKED_FLOWS });
   let since: number | null = null;
   right.forEach((isRight, i) => {
-    if (adwin.update(1 - isRight)) since = i + 1 - adwin.width;
+    if (adwin.update(1 - isRight)) since = i + 1 - CHECKED_FLOWS;
   });
   return since === null ? 0 : mean(before.right) - mean(right.slice(since));
 }
