@@ -8,7 +8,8 @@
  * judged. A share of one in a hundred is what a threshold at the 99 % quantile gives, less where the floor is higher.
  *
  * Power: the same worlds and models with one event each at 20,000 flows a week; days from the event until the first
- * window above, and the error by then. The first seven days are judged one by one, and every week.
+ * window above, and how much the error had risen by then. The first seven days are judged one by one, and every week.
+ * `weekly-drift` is a world that changes a little every week, also while the model learns.
  *
  * What is done stands in DIR and is not done again, so a run that was stopped goes on. Files have the thresholds of
  * chance alone; the floors in use are applied when the tables are made.
@@ -51,6 +52,7 @@ const EVENTS = [
   ...['exporter@2022-W14-3', 'certificate@2022-W14', 'new-app@2022-W14', 'new-app-far@2022-W14'],
   ...['tls13@2022-W14', 'rename@2022-W14', 'volume@2022-W14'],
 ];
+const WEEKLY_DRIFT = 'weekly-drift';
 const NO_FLOORS = Object.fromEntries(SIGNALS.map((signal) => [signal, 0]));
 
 const out = resolve(values.out);
@@ -59,47 +61,68 @@ const sizes = values.sizes.split(',').map(Number);
 const nullWeeks = weekRange('2022-W13', '2022-W52').slice(0, Number(values.weeks));
 await mkdir(out, { recursive: true });
 for (const flowsPerWeek of sizes) {
-  for (const seed of seeds) await measureWorld(seed, flowsPerWeek);
+  for (const seed of seeds) {
+    const isPower = values.only !== 'null' && flowsPerWeek === POWER_FLOWS;
+    const stationary = { seed, flowsPerWeek, weeklyDrift: false };
+    await measureWorld(stationary, [
+      ...(values.only === 'power'
+        ? []
+        : [{ file: nullFile(flowsPerWeek, seed), weeks: nullWeeks, events: [] }]),
+      ...(isPower
+        ? EVENTS.map((event) => ({
+            ...{ file: powerFile(event, seed), weeks: POWER_WEEKS, events: [event] },
+          }))
+        : []),
+    ]);
+    if (isPower)
+      await measureWorld({ ...stationary, weeklyDrift: true }, [
+        { file: powerFile(WEEKLY_DRIFT, seed), weeks: POWER_WEEKS, events: [] },
+      ]);
+  }
 }
 if (values.only !== 'power') for (const flowsPerWeek of sizes) await printNull(flowsPerWeek);
-if (values.only !== 'null') for (const event of EVENTS) await printPower(event);
+if (values.only !== 'null' && sizes.includes(POWER_FLOWS))
+  for (const event of [...EVENTS, WEEKLY_DRIFT]) await printPower(event);
 
-/** Writes the windows of a world without drift, and of the same with each event. */
-async function measureWorld(seed, flowsPerWeek) {
-  const parts = [];
-  if (values.only !== 'power')
-    parts.push({ file: nullFile(flowsPerWeek, seed), weeks: nullWeeks, events: [] });
-  if (values.only !== 'null' && flowsPerWeek === POWER_FLOWS)
-    for (const event of EVENTS)
-      parts.push({ file: powerFile(event, seed), weeks: POWER_WEEKS, events: [event] });
+/** Writes the windows of one world and its events, where they are missing: one version judges all. */
+async function measureWorld({ seed, flowsPerWeek, weeklyDrift }, parts) {
   const missing = parts.filter(({ file }) => !existsSync(file));
   if (missing.length === 0) return;
-
   const flowsOf = (events, weeks) =>
-    generateFlowSet(createWorld({ seed, weeklyDrift: false, events }), weeks, flowsPerWeek);
-  const sets = [flowsOf([], KNOWN)];
-  for (const { weeks, events } of missing) sets.push(flowsOf(events, weeks));
-  const flows = new SimulatedFlows(joinFlows(sets));
-  const version = await versionOf(flows, rowsInOrder(sets[0], 0), seed);
-  let first = sets[0].n;
-  for (const [at, { file, weeks, events }] of missing.entries()) {
-    const set = sets[at + 1];
-    const rows = rowsInOrder(set, first);
+    generateFlowSet(createWorld({ seed, weeklyDrift, events }), weeks, flowsPerWeek);
+  const [calm, changed] = [true, false].map((isCalm) =>
+    missing.filter(({ events }) => (events.length === 0) === isCalm),
+  );
+  const sets = [
+    flowsOf([], [...KNOWN, ...calm.flatMap(({ weeks }) => weeks)]),
+    ...changed.map(({ weeks, events }) => flowsOf(events, weeks)),
+  ];
+  const flows = new SimulatedFlows(sets.length === 1 ? sets[0] : joinFlows(sets));
+  let first = 0;
+  const rows = sets.map((set) => {
+    const own = rowsInOrder(set, first);
     first += set.n;
-    const windows = spansOf(weeks, events).map(({ length, startMs, endMs }) => {
-      const within = rows.filter(
-        (row) => flows.set.timeFirstMs[row] >= startMs && flows.set.timeFirstMs[row] < endMs,
-      );
-      return { length, endMs, ...judge(flows, version, within, length) };
-    });
-    await writeFile(file, JSON.stringify(windows));
-    process.stderr.write(`${file}\n`);
+    return own;
+  });
+  const within = (own, startMs, endMs) =>
+    own.filter(
+      (row) => flows.set.timeFirstMs[row] >= startMs && flows.set.timeFirstMs[row] < endMs,
+    );
+  const known = within(rows[0], weekStart(KNOWN[0]).getTime(), weekStart(nullWeeks[0]).getTime());
+  const version = await versionOf(flows, known, seed);
+  for (const part of [...calm, ...changed]) {
+    const own = rows[changed.indexOf(part) + 1]; // the first are the calm ones
+    const windows = spansOf(part).map(({ length, startMs, endMs }) => ({
+      ...{ length, endMs, ...judge(flows, version, within(own, startMs, endMs), length) },
+    }));
+    await writeFile(part.file, JSON.stringify(windows));
+    process.stderr.write(`${part.file}\n`);
   }
   version.dispose();
 }
 
 /** Windows in order of their ends. */
-function spansOf(weeks, events) {
+function spansOf({ weeks, events }) {
   const spans = weeks.map((week) => {
     const startMs = weekStart(week).getTime();
     return { length: 'week', startMs, endMs: startMs + WEEK_MS };
@@ -178,34 +201,33 @@ async function printNull(flowsPerWeek) {
   );
 }
 
-/** Of each signal: how many worlds it noticed the event in, after how many days and at which error. */
+/** Of each signal: how many worlds it noticed the event in, after how many days, and the error by then. */
 async function printPower(event) {
   const worlds = await Promise.all(seeds.map((seed) => read(powerFile(event, seed))));
-  const startMs = eventStart(event);
-  const errorOf = (windows) => windows.reduce((sum, one) => sum + one.error, 0) / windows.length;
-  const weeks = worlds.flat().filter(({ length }) => length === 'week');
-  const before = errorOf(weeks.filter(({ endMs }) => endMs <= startMs));
-  const last = Math.max(...weeks.map(({ endMs }) => endMs));
-  const after = errorOf(weeks.filter(({ endMs }) => endMs === last));
-  console.log(`${event}: error ${before.toFixed(3)} before, ${after.toFixed(3)} in the last week`);
+  const eventMs = eventStart(event);
+  const rise = ({ readings }) => readings.find(({ signal }) => signal === 'error_rise').value;
+  const last = worlds.map((windows) => rise(windows.at(-1)));
+  console.log(`${event}: the error rises by ${spread(last)} in six weeks`);
   const rows = {};
   for (const signal of SIGNALS) {
     const found = worlds.flatMap((windows) => {
-      const first = windows.find(
-        ({ endMs, readings }) =>
-          endMs > startMs && readings.some((one) => one.signal === signal && isAbove(one)),
-      );
+      const isFound = (one) => one.signal === signal && isAbove(one);
+      const first = windows.find((one) => one.endMs > eventMs && one.readings.some(isFound));
       return first === undefined ? [] : [first];
     });
     if (found.length === 0) continue;
-    const days = found.map(({ endMs }) => (endMs - startMs) / DAY_MS).sort((a, b) => a - b);
+    const days = found.map(({ endMs }) => (endMs - eventMs) / DAY_MS).sort((a, b) => a - b);
     rows[signal] = {
       worlds: `${found.length} of ${worlds.length}`,
       days: days.join(', '),
-      'error by then': errorOf(found).toFixed(3),
+      'rise of the error': spread(found.map(rise)),
     };
   }
   console.table(rows);
+}
+
+function spread(numbers) {
+  return `${Math.min(...numbers).toFixed(3)} to ${Math.max(...numbers).toFixed(3)}`;
 }
 
 function isAbove({ signal, value, threshold }) {
@@ -213,6 +235,7 @@ function isAbove({ signal, value, threshold }) {
 }
 
 function eventStart(event) {
+  if (event === WEEKLY_DRIFT) return weekStart(POWER_WEEKS[0]).getTime();
   const [, week, day = '1'] = /@(\d+-W\d+)(?:-(\d))?/.exec(event);
   return weekStart(week).getTime() + (Number(day) - 1) * DAY_MS;
 }

@@ -9,6 +9,8 @@ export interface Answered {
   readonly n: number;
   /** [N] hour of each flow, any ids */
   readonly blocks: Int32Array;
+  /** [N] the answer: a class, by any ids that stay the same from window to window */
+  readonly predicted: Int32Array;
   /** [N] 1 right, 0 wrong, -1 when nobody knows */
   readonly right: Int8Array;
   /** [N] calibrated probability of the answer */
@@ -86,11 +88,12 @@ export function errorChange(before: Answered, now: Answered): number | null {
 }
 
 /** The flows whose label is known. */
-export function labelled({ right, confidence, blocks, rejected }: Answered): Answered {
+export function labelled({ right, predicted, confidence, blocks, rejected }: Answered): Answered {
   const isKnown = (_: number, i: number): boolean => right[i] !== -1;
   return {
     n: right.reduce((known, one) => known + (one === -1 ? 0 : 1), 0),
     blocks: blocks.filter(isKnown),
+    predicted: predicted.filter(isKnown),
     right: right.filter(isKnown),
     confidence: confidence.filter(isKnown),
     rejected: rejected && rejected.filter(isKnown),

@@ -217,15 +217,14 @@ function isRejected({ rejected }: Answered, i: number): number {
 }
 
 /** Null for a model that always answers. */
-function newServicesOf({
-  reference,
-  current,
-  heldOut,
-  answered,
-}: WindowRequest): NewService[] | null {
+function newServicesOf({ reference, current, heldOut, answered }: WindowRequest) {
   if (heldOut.rejected === null || answered.rejected === null) return null;
-  const usual = heldOut.rejected.reduce((sum, one) => sum + one, 0) / Math.max(1, heldOut.n);
-  return newServices(new Set(reference.domains), current.domains, answered.rejected, usual);
+  return newServices(
+    { ...heldOut, rejected: heldOut.rejected },
+    new Set(reference.domains),
+    current.domains,
+    { ...answered, rejected: answered.rejected },
+  );
 }
 
 function shareShifts(

@@ -27,6 +27,7 @@ function answers(right: readonly number[], confidence = right.map(() => 0.9)): A
   return {
     ...{ n: right.length, right: Int8Array.from(right) },
     blocks: Int32Array.from(right, (_, i) => Math.floor(i / 10)),
+    predicted: new Int32Array(right.length),
     confidence: Float64Array.from(confidence),
     rejected: null,
   };

@@ -49,6 +49,7 @@ function answersOf(n: number, wrong: number, rejected = false): Answered {
   const right = Int8Array.from({ length: n }, () => (random.uniform() < wrong ? 0 : 1));
   return {
     ...{ n, right, blocks: Int32Array.from(right, (_, i) => Math.floor(i / 10)) },
+    predicted: new Int32Array(n),
     confidence: Float64Array.from(right, (isRight) => (isRight === 1 ? 0.95 : 0.5)),
     rejected: rejected ? Uint8Array.from(right, (isRight) => 1 - isRight) : null,
   };
