@@ -1,7 +1,6 @@
 /** What a model said of flows, and how that differs from what it said of flows that were held out at its training. */
-import type { SeededRandom } from '../../contracts/seeded-random.js';
 import { Adwin } from './adwin.js';
-import { drawNull, sumBlocks, totalOf } from './block-bootstrap.js';
+import { drawNull, sumBlocks, totalOf, type Chance, type Measured } from './block-bootstrap.js';
 import { RELIABILITY_BINS, reliabilityBinOf } from './reliability-bin.js';
 
 /** What the model said of flows that it was not trained with, in order of time. */
@@ -19,25 +18,13 @@ export interface Answered {
   readonly rejected: Uint8Array | null;
 }
 
-/** How much a figure rose, and what it does by chance: [draws]. */
-export interface Rise {
-  readonly value: number;
-  readonly null: Float64Array;
-}
-
-/** How chance is drawn. */
-export interface Chance {
-  readonly draws: number;
-  readonly random: Pick<SeededRandom, 'below'>;
-}
-
 /** How much the mean of what `of` reads of each flow rose; null when a side has no flow. */
 export function meanRise(
   before: Answered,
   now: Answered,
   of: (answers: Answered, i: number) => number,
   chance: Chance,
-): Rise | null {
+): Measured | null {
   return figureRise(before, now, chance, {
     width: 2,
     add(sums, base, answers, i) {
@@ -52,7 +39,7 @@ export function meanRise(
  * How much the expected calibration error rose: the distance of confidence and accuracy in each of 15 bins, by flows.
  * Few flows have a higher one; so have those that chance draws. Null when a side has no flow.
  */
-export function calibrationRise(before: Answered, now: Answered, chance: Chance): Rise | null {
+export function calibrationRise(before: Answered, now: Answered, chance: Chance): Measured | null {
   return figureRise(before, now, chance, {
     width: RELIABILITY_BINS + 1,
     add(sums, base, { confidence, right }, i) {
@@ -115,7 +102,7 @@ function figureRise(
   now: Answered,
   { draws, random }: Chance,
   { width, add, of }: Figure,
-): Rise | null {
+): Measured | null {
   if (before.n === 0 || now.n === 0) return null;
   const sumsOf = (answers: Answered) =>
     sumBlocks(answers.blocks, width, (sums, base, i) => {

@@ -8,21 +8,13 @@
 import { PipelineError } from '../../contracts/errors.js';
 import type { Reading, Signal } from '../../contracts/signals.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
-import {
-  calibrationRise,
-  errorChange,
-  labelled,
-  meanRise,
-  type Answered,
-  type Chance,
-  type Rise,
-} from './answered.js';
+import { calibrationRise, errorChange, labelled, meanRise, type Answered } from './answered.js';
+import type { Chance, Measured } from './block-bootstrap.js';
 import { causesOf } from './causes.js';
-import { drawNull, sumBlocks, totalOf } from './block-bootstrap.js';
-import { klDivergence, quantile } from './distances.js';
+import { quantile } from './distances.js';
 import { defaultFeatureWeight } from './feature-weight.js';
-import { countNames, mostFrequent } from './named-counts.js';
 import { newServices, type NewService } from './new-services.js';
+import { classShift, nameShift } from './share-shifts.js';
 import { compareWithinClasses, type ClassedFlows, type WithinClasses } from './within-classes.js';
 
 export type { Answered } from './answered.js';
@@ -60,10 +52,10 @@ export const WINDOW_POLICY: WindowPolicy = Object.freeze({
     data_quality: 0.1,
     error_rise: 0.02,
     error_change: 0.02,
-    ece_rise: 0.02,
+    ece_rise: 0.01,
     confidence_drop: 0.02,
     reject_rise: 0.03,
-    new_service: 0.002,
+    new_service: 0.001,
     class_mix: 0.02,
     sni_kl: 0.02,
   },
@@ -145,13 +137,18 @@ export function judgeWindow(request: WindowRequest): JudgedWindow {
   const chance = { draws: policy.draws, random };
   const moved = movedClasses(within, classes, policy);
   const services = newServicesOf(request);
-  const measured: [Signal, Rise | null][] = [
+  const measured: (readonly [Signal, Measured | null])[] = [
     ['feature_severity', within.severity],
     ['class_severity', shareOf(moved, within.rows)],
     ['data_quality', within.alone],
     ...answerRises(heldOut, answered, chance),
     ['new_service', services && shareOf(services, current.n)],
-    ...(request.withShares ? shareShifts(request, chance) : []),
+    ...(request.withShares
+      ? [
+          ['class_mix', classShift(reference, current, classes.length, chance)] as const,
+          ['sni_kl', nameShift(reference, current, classes.length, chance)] as const,
+        ]
+      : []),
   ];
   const findings = {
     readings: measured.flatMap(([signal, found]) =>
@@ -178,7 +175,7 @@ function notAnswered({ current, answered }: WindowRequest): PipelineError {
   });
 }
 
-function readingOf(signal: Signal, { value, null: chance }: Rise, floor: number): Reading {
+function readingOf(signal: Signal, { value, null: chance }: Measured, floor: number): Reading {
   return {
     ...{ signal, value },
     threshold: Math.max(quantile(chance, NULL_QUANTILE), floor),
@@ -187,11 +184,11 @@ function readingOf(signal: Signal, { value, null: chance }: Rise, floor: number)
 }
 
 /** What has been held against chance before it is counted; the floor is its threshold. */
-function beyondChance(value: number): Rise {
+function beyondChance(value: number): Measured {
   return { value, null: Float64Array.of(0) };
 }
 
-function shareOf(parts: readonly { readonly rows: number }[], n: number): Rise {
+function shareOf(parts: readonly { readonly rows: number }[], n: number): Measured {
   return beyondChance(parts.reduce((sum, { rows }) => sum + rows, 0) / Math.max(1, n));
 }
 
@@ -199,7 +196,7 @@ function answerRises(
   heldOut: Answered,
   answered: Answered,
   chance: Chance,
-): [Signal, Rise | null][] {
+): (readonly [Signal, Measured | null])[] {
   const [before, now] = [labelled(heldOut), labelled(answered)];
   const changed = errorChange(before, now);
   const rejects = heldOut.rejected !== null && answered.rejected !== null;
@@ -227,19 +224,6 @@ function newServicesOf({ reference, current, heldOut, answered }: WindowRequest)
   );
 }
 
-function shareShifts(
-  { reference, current, classes }: WindowRequest,
-  chance: Chance,
-): [Signal, Rise][] {
-  const byClass = (of: WindowFlows): CategoryFlows => ({
-    ...{ blocks: of.blocks, category: of.classes, count: classes.length },
-  });
-  return [
-    ['class_mix', shareShift(byClass(reference), byClass(current), chance)],
-    ['sni_kl', shareShift(...byDomain(reference, current), chance)],
-  ];
-}
-
 /** Shares of the features in a severity. */
 function featureWeights(names: readonly string[]): number[] {
   const counts = names.map(defaultFeatureWeight);
@@ -264,45 +248,4 @@ function movedClasses(
     .filter(({ shift, z }) => z > least && shift > minClassShift)
     .map(({ name, rows, shift }) => ({ name, rows, shift }))
     .sort((a, b) => b.rows - a.rows || (a.name < b.name ? -1 : 1));
-}
-
-/** Flows by category. */
-interface CategoryFlows {
-  readonly blocks: Int32Array;
-  /** [N] -1 is left out */
-  readonly category: Int32Array;
-  readonly count: number;
-}
-
-/** KL divergence of the shares now from those before, in nats. */
-function shareShift(before: CategoryFlows, now: CategoryFlows, { draws, random }: Chance): Rise {
-  const sumsOf = ({ blocks, category, count }: CategoryFlows) =>
-    sumBlocks(blocks, count, (sums, base, i) => {
-      const k = category[i]!; // i < n
-      if (k >= 0) sums[base + k]! += 1; // k < count
-    });
-  const blocks = sumsOf(before);
-  const sizes = { current: now.category.length, reference: before.category.length };
-  return {
-    value: klDivergence(totalOf(sumsOf(now)), totalOf(blocks)),
-    null: drawNull(blocks, sizes, draws, random, (current, reference) =>
-      klDivergence(current, reference),
-    ),
-  };
-}
-
-/** Domains that are counted by name; all others are one. */
-const TOP_DOMAINS = 500;
-/** Rarer domains of the reference are among the others, so that "never seen" has a share in both windows. */
-const MIN_DOMAIN_ROWS = 5;
-
-function byDomain(reference: WindowFlows, current: WindowFlows): [CategoryFlows, CategoryFlows] {
-  const frequent = mostFrequent(countNames(reference.domains), TOP_DOMAINS, MIN_DOMAIN_ROWS);
-  const index = new Map(frequent.map((name, k) => [name, k]));
-  const of = ({ blocks, domains }: WindowFlows): CategoryFlows => ({
-    blocks,
-    category: Int32Array.from(domains, (name) => index.get(name) ?? index.size),
-    count: index.size + 1,
-  });
-  return [of(reference), of(current)];
 }
