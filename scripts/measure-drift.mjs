@@ -8,8 +8,8 @@
  * judged. A share of one in a hundred is what a threshold at the 99 % quantile gives, less where the floor is higher.
  *
  * Power: the same worlds and models with one event each at 20,000 flows a week; days from the event until the first
- * window above, and how much the error had risen by then. The first seven days are judged one by one, and every week.
- * `weekly-drift` is a world that changes a little every week, also while the model learns.
+ * window above, and how much the error had risen by then. Weeks are judged, and the first seven days after a sudden
+ * event. `weekly-drift` is a world that changes a little every week, also while the model learns.
  *
  * What is done stands in DIR and is not done again, so a run that was stopped goes on. Files have the thresholds of
  * chance alone; the floors in use are applied when the tables are made.
@@ -46,13 +46,18 @@ const KNOWN = ['2022-W10', '2022-W11', '2022-W12'];
 const TRAINED_FLOWS = 60_000;
 const LIGHT = { rounds: 30, earlyStoppingRounds: 10, eta: 0.3, maxDepth: 6, maxBin: 64 };
 const POWER_FLOWS = 20_000;
-const POWER_WEEKS = weekRange('2022-W13', '2022-W18');
-const POWER_DAYS = 7;
-const EVENTS = [
-  ...['exporter@2022-W14-3', 'certificate@2022-W14', 'new-app@2022-W14', 'new-app-far@2022-W14'],
-  ...['tls13@2022-W14', 'rename@2022-W14', 'volume@2022-W14'],
-];
+/** Judged after each event: days, then whole weeks from its own on; ramps end after four. */
+const EVENTS = {
+  'exporter@2022-W14-3': { days: 7, weeks: 2 },
+  'certificate@2022-W14': { days: 7, weeks: 2 },
+  'new-app@2022-W14': { days: 0, weeks: 5 },
+  'new-app-far@2022-W14': { days: 0, weeks: 5 },
+  'tls13@2022-W14': { days: 0, weeks: 5 },
+  'rename@2022-W14': { days: 0, weeks: 2 },
+  'volume@2022-W14': { days: 0, weeks: 2 },
+};
 const WEEKLY_DRIFT = 'weekly-drift';
+const WEEKLY_DRIFT_WEEKS = 6;
 const NO_FLOORS = Object.fromEntries(SIGNALS.map((signal) => [signal, 0]));
 
 const out = resolve(values.out);
@@ -69,20 +74,24 @@ for (const flowsPerWeek of sizes) {
         ? []
         : [{ file: nullFile(flowsPerWeek, seed), weeks: nullWeeks, events: [] }]),
       ...(isPower
-        ? EVENTS.map((event) => ({
-            ...{ file: powerFile(event, seed), weeks: POWER_WEEKS, events: [event] },
+        ? Object.entries(EVENTS).map(([event, { days, weeks }]) => ({
+            ...{ file: powerFile(event, seed), events: [event], days },
+            weeks: weekRange('2022-W14', '2022-W52').slice(0, weeks),
           }))
         : []),
     ]);
     if (isPower)
       await measureWorld({ ...stationary, weeklyDrift: true }, [
-        { file: powerFile(WEEKLY_DRIFT, seed), weeks: POWER_WEEKS, events: [] },
+        {
+          ...{ file: powerFile(WEEKLY_DRIFT, seed), events: [] },
+          weeks: nullWeeks.slice(0, WEEKLY_DRIFT_WEEKS),
+        },
       ]);
   }
 }
 if (values.only !== 'power') for (const flowsPerWeek of sizes) await printNull(flowsPerWeek);
 if (values.only !== 'null' && sizes.includes(POWER_FLOWS))
-  for (const event of [...EVENTS, WEEKLY_DRIFT]) await printPower(event);
+  for (const event of [...Object.keys(EVENTS), WEEKLY_DRIFT]) await printPower(event);
 
 /** Writes the windows of one world and its events, where they are missing: one version judges all. */
 async function measureWorld({ seed, flowsPerWeek, weeklyDrift }, parts) {
@@ -122,13 +131,13 @@ async function measureWorld({ seed, flowsPerWeek, weeklyDrift }, parts) {
 }
 
 /** Windows in order of their ends. */
-function spansOf({ weeks, events }) {
+function spansOf({ weeks, events, days }) {
   const spans = weeks.map((week) => {
     const startMs = weekStart(week).getTime();
     return { length: 'week', startMs, endMs: startMs + WEEK_MS };
   });
   for (const event of events) {
-    for (let day = 0; day < POWER_DAYS; day++) {
+    for (let day = 0; day < days; day++) {
       const startMs = eventStart(event) + day * DAY_MS;
       spans.push({ length: 'day', startMs, endMs: startMs + DAY_MS });
     }
@@ -207,7 +216,7 @@ async function printPower(event) {
   const eventMs = eventStart(event);
   const rise = ({ readings }) => readings.find(({ signal }) => signal === 'error_rise').value;
   const last = worlds.map((windows) => rise(windows.at(-1)));
-  console.log(`${event}: the error rises by ${spread(last)} in six weeks`);
+  console.log(`${event}: the error rises by ${spread(last)} in the last week`);
   const rows = {};
   for (const signal of SIGNALS) {
     const found = worlds.flatMap((windows) => {
@@ -235,7 +244,7 @@ function isAbove({ signal, value, threshold }) {
 }
 
 function eventStart(event) {
-  if (event === WEEKLY_DRIFT) return weekStart(POWER_WEEKS[0]).getTime();
+  if (event === WEEKLY_DRIFT) return weekStart(nullWeeks[0]).getTime();
   const [, week, day = '1'] = /@(\d+-W\d+)(?:-(\d))?/.exec(event);
   return weekStart(week).getTime() + (Number(day) - 1) * DAY_MS;
 }
