@@ -22,17 +22,17 @@ export function classShift(
   chance: Chance,
 ): Measured {
   const category = ({ classes }: NamedFlows) => classes;
-  return shareShift({ before, now, category, count: classCount }, chance);
+  return shift(before, now, { count: classCount, category, divergence: klDivergence }, chance);
 }
 
-/** Domains that are counted by name; all others are one. */
-const TOP_DOMAINS = 500;
-/** Rarer domains of the reference are among the others, so that "never seen" has a share in both windows. */
-const MIN_DOMAIN_ROWS = 5;
+/** Names of a class that are counted by themselves; all others of the class are one. */
+const TOP_NAMES = 500;
+/** Rarer names of the reference are among the others, so that "never seen" has a share in both windows. */
+const MIN_NAME_ROWS = 5;
 
 /**
- * KL divergence of the shares of the names now from those before, in nats; earlier flows count as if the classes had
- * had the shares they have now, so that a change of the mix alone moves no name.
+ * KL divergence of the names within the classes, in nats: that of each class, by the shares that the classes have now.
+ * A change of their mix alone moves nothing; flows without a class are one more.
  */
 export function nameShift(
   before: NamedFlows,
@@ -40,51 +40,53 @@ export function nameShift(
   classCount: number,
   chance: Chance,
 ): Measured {
-  const frequent = mostFrequent(countNames(before.domains), TOP_DOMAINS, MIN_DOMAIN_ROWS);
-  const index = new Map(frequent.map((name, k) => [name, k]));
-  const category = ({ domains }: NamedFlows) =>
-    Int32Array.from(domains, (name) => index.get(name) ?? index.size);
-  const weights = mixWeights(before, now, classCount);
-  return shareShift({ before, now, category, count: index.size + 1, weights }, chance);
-}
-
-/** [N] what each earlier flow counts: the share of its class now over that before. */
-function mixWeights(before: NamedFlows, now: NamedFlows, classCount: number): Float64Array {
-  const placeOf = (k: number): number => (k < 0 ? classCount : k); // what has no class is one
-  const sharesOf = ({ classes, n }: NamedFlows): Float64Array => {
-    const shares = new Float64Array(classCount + 1);
-    for (const k of classes) shares[placeOf(k)]! += 1 / n; // one place more than classes
-    return shares;
+  const placeOf = (k: number | undefined): number => (k === undefined || k < 0 ? classCount : k);
+  const keysOf = ({ domains, classes }: NamedFlows): string[] =>
+    domains.map((name, i) => `${placeOf(classes[i])} ${name}`);
+  const frequent = mostFrequent(countNames(keysOf(before)), TOP_NAMES, MIN_NAME_ROWS);
+  const others = classCount + 1; // one category for each class, then the frequent names
+  const index = new Map(frequent.map((key, k) => [key, others + k]));
+  const members = Array.from({ length: others }, (_, k) => [k]);
+  for (const [key, k] of index) members[Number.parseInt(key)]?.push(k); // a key begins with its class
+  const category = (flows: NamedFlows) =>
+    Int32Array.from(keysOf(flows), (key, i) => index.get(key) ?? placeOf(flows.classes[i]));
+  const divergence = (current: Float64Array, reference: Float64Array): number => {
+    const total = current.reduce((sum, count) => sum + count, 0);
+    return members.reduce((sum, own) => {
+      const [q, p] = [current, reference].map((side) => own.map((k) => side[k]!)); // k < count
+      const flows = q!.reduce((all, count) => all + count, 0); // two sides
+      return flows === 0 ? sum : sum + (flows / total) * klDivergence(q!, p!); // two sides
+    }, 0);
   };
-  const [p, q] = [sharesOf(before), sharesOf(now)];
-  return Float64Array.from(before.classes, (k) => q[placeOf(k)]! / p[placeOf(k)]!); // of a class that is there
+  return shift(before, now, { count: others + index.size, category, divergence }, chance);
 }
 
-function shareShift(
-  of: {
-    readonly before: NamedFlows;
-    readonly now: NamedFlows;
-    /** [N] -1 is left out */
-    readonly category: (flows: NamedFlows) => Int32Array;
-    readonly count: number;
-    /** [N] of the earlier flows. @default 1 each */
-    readonly weights?: Float64Array;
-  },
+/** How flows are counted, and what is asked of the counts. */
+interface Counting {
+  readonly count: number;
+  /** [N] 0 .. count - 1; -1 is left out */
+  readonly category: (flows: NamedFlows) => Int32Array;
+  /** Of counts now and before, [count] each. */
+  readonly divergence: (current: Float64Array, reference: Float64Array) => number;
+}
+
+function shift(
+  before: NamedFlows,
+  now: NamedFlows,
+  { count, category, divergence }: Counting,
   { draws, random }: Chance,
 ): Measured {
-  const sumsOf = (flows: NamedFlows, weights?: Float64Array) => {
-    const category = of.category(flows);
-    return sumBlocks(flows.blocks, of.count, (sums, base, i) => {
-      const k = category[i]!; // i < N
-      if (k >= 0) sums[base + k]! += weights?.[i] ?? 1; // k < count
+  const sumsOf = (flows: NamedFlows) => {
+    const categories = category(flows);
+    return sumBlocks(flows.blocks, count, (sums, base, i) => {
+      const k = categories[i]!; // i < N
+      if (k >= 0) sums[base + k]! += 1; // k < count
     });
   };
-  const blocks = sumsOf(of.before, of.weights);
-  const sizes = { current: of.now.n, reference: of.before.n };
+  const blocks = sumsOf(before);
+  const sizes = { current: now.n, reference: before.n };
   return {
-    value: klDivergence(totalOf(sumsOf(of.now)), totalOf(blocks)),
-    null: drawNull(blocks, sizes, draws, random, (current, reference) =>
-      klDivergence(current, reference),
-    ),
+    value: divergence(totalOf(sumsOf(now)), totalOf(blocks)),
+    null: drawNull(blocks, sizes, draws, random, divergence),
   };
 }

@@ -56,16 +56,23 @@ test.each<[string, Flows[]]>([
       [1, 'c.example', 400],
     ],
   ],
-  [
-    'by a new class',
-    [
-      [0, 'a.example', 200],
-      [0, 'b.example', 200],
-      [2, 'new.example', 200],
-    ],
-  ],
 ])('names move %s', (_, flows) => {
   expect(isAbove(nameShift(BEFORE, windowOf(...flows), 3, chance()))).toBe(true);
+});
+
+test('the names of a new class have moved from nowhere', () => {
+  const now = windowOf([0, 'a.example', 200], [0, 'b.example', 200], [2, 'new.example', 200]);
+  expect(isAbove(classShift(BEFORE, now, 3, chance()))).toBe(true);
+  expect(isAbove(nameShift(BEFORE, now, 3, chance()))).toBe(false);
+});
+
+test('names are compared class by class', () => {
+  const now = windowOf([0, 'a.example', 300], [0, 'b.example', 100], [1, 'c.example', 100]);
+  // class 0: its other names first; class 1: a name, and no others
+  const want =
+    (400 / 500) * klDivergence([0, 300, 100], [0, 400, 400]) +
+    (100 / 500) * klDivergence([0, 100], [0, 800]);
+  expect(nameShift(BEFORE, now, 2, chance()).value).toBeCloseTo(want, 12);
 });
 
 test('names of flows without a class are compared as those of one more', () => {
