@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../../contracts/seeded-random.js';
+import { SIGNALS, type Signal } from '../../../contracts/signals.js';
 import {
   judgeWindow,
+  WINDOW_POLICY,
   type Answered,
   type JudgedWindow,
   type WindowFlows,
@@ -66,7 +68,11 @@ describe('a week', () => {
     const judged = weekWith([]);
     expect(drifted(judged)).toEqual([]);
     expect(judged.causes).toEqual([]);
-    for (const { value, threshold, calm } of judged.readings) {
+    expect(judged.readings.map(({ signal }) => signal)).toEqual(
+      SIGNALS.filter((signal) => !['reject_rise', 'new_service'].includes(signal)), // nothing is rejected
+    );
+    for (const { signal, value, threshold, calm } of judged.readings) {
+      expect(threshold).toBeGreaterThanOrEqual(WINDOW_POLICY.floors[signal as Signal]);
       expect(calm!).toBeLessThanOrEqual(threshold!); // all are judged
       expect(value).toBeLessThan(threshold!);
     }
