@@ -65,33 +65,33 @@ const seeds = values.seeds.split(',').map(Number);
 const sizes = values.sizes.split(',').map(Number);
 const nullWeeks = weekRange('2022-W13', '2022-W52').slice(0, Number(values.weeks));
 await mkdir(out, { recursive: true });
-for (const flowsPerWeek of sizes) {
-  for (const seed of seeds) {
-    const isPower = values.only !== 'null' && flowsPerWeek === POWER_FLOWS;
-    const stationary = { seed, flowsPerWeek, weeklyDrift: false };
-    await measureWorld(stationary, [
-      ...(values.only === 'power'
-        ? []
-        : [{ file: nullFile(flowsPerWeek, seed), weeks: nullWeeks, events: [] }]),
-      ...(isPower
-        ? Object.entries(EVENTS).map(([event, { days, weeks }]) => ({
-            ...{ file: powerFile(event, seed), events: [event], days },
-            weeks: weekRange('2022-W14', '2022-W52').slice(0, weeks),
-          }))
+const isNull = values.only !== 'power';
+const isPower = values.only !== 'null' && sizes.includes(POWER_FLOWS);
+for (const flowsPerWeek of sizes)
+  for (const seed of seeds)
+    await measureWorld({ seed, flowsPerWeek, weeklyDrift: false }, [
+      ...(isNull
+        ? [{ file: nullFile(flowsPerWeek, seed), weeks: nullWeeks, events: [], days: 0 }]
         : []),
+      ...(isPower && flowsPerWeek === POWER_FLOWS ? eventParts(seed) : []),
     ]);
-    if (isPower)
-      await measureWorld({ ...stationary, weeklyDrift: true }, [
-        {
-          ...{ file: powerFile(WEEKLY_DRIFT, seed), events: [] },
-          weeks: nullWeeks.slice(0, WEEKLY_DRIFT_WEEKS),
-        },
-      ]);
-  }
+if (isPower)
+  for (const seed of seeds)
+    await measureWorld({ seed, flowsPerWeek: POWER_FLOWS, weeklyDrift: true }, [
+      {
+        ...{ file: powerFile(WEEKLY_DRIFT, seed), events: [], days: 0 },
+        weeks: nullWeeks.slice(0, WEEKLY_DRIFT_WEEKS),
+      },
+    ]);
+if (isNull) for (const flowsPerWeek of sizes) await printNull(flowsPerWeek);
+if (isPower) for (const event of [...Object.keys(EVENTS), WEEKLY_DRIFT]) await printPower(event);
+
+function eventParts(seed) {
+  return Object.entries(EVENTS).map(([event, { days, weeks }]) => ({
+    ...{ file: powerFile(event, seed), events: [event], days },
+    weeks: weekRange('2022-W14', '2022-W52').slice(0, weeks),
+  }));
 }
-if (values.only !== 'power') for (const flowsPerWeek of sizes) await printNull(flowsPerWeek);
-if (values.only !== 'null' && sizes.includes(POWER_FLOWS))
-  for (const event of [...Object.keys(EVENTS), WEEKLY_DRIFT]) await printPower(event);
 
 /** Writes the windows of one world and its events, where they are missing: one version judges all. */
 async function measureWorld({ seed, flowsPerWeek, weeklyDrift }, parts) {
