@@ -18,6 +18,19 @@ export interface BlockSums {
   readonly rows: readonly number[];
 }
 
+/** How chance is drawn. */
+export interface Chance {
+  readonly draws: number;
+  readonly random: Pick<SeededRandom, 'below'>;
+}
+
+/** A statistic, and what it reaches by chance. */
+export interface Measured {
+  readonly value: number;
+  /** [draws] */
+  readonly null: Float64Array;
+}
+
 /** Fewest blocks; where there are fewer, flows are dealt into this many one by one. */
 const MIN_BLOCKS = 24;
 
