@@ -66,6 +66,7 @@ function fromTable(
     readings: scores.flatMap(({ signal, value, threshold }) =>
       value === null ? [] : [{ signal, value, threshold, calm: null }],
     ),
-    ...{ judgedClasses: 0, medianShift: 0, causes: [], scores: [], movedClasses: [], features: [] },
+    ...{ judgedClasses: 0, medianShift: 0, causes: [], scores: [] },
+    ...{ movedClasses: [], features: [], newServices: [] },
   };
 }

@@ -8,6 +8,8 @@ import {
   CLASS_HEAD,
   classRows,
   driftSummary,
+  SERVICE_HEAD,
+  serviceRows,
   SIGNAL_HEAD,
   signalRows,
   signalScores,
@@ -25,7 +27,7 @@ export async function driftHtml(
   findings: DriftFindings,
   history: readonly SignalScore[],
 ): Promise<string> {
-  const { model, version, partition, rows, causes, features, movedClasses } = findings;
+  const { model, version, partition, rows, causes, features, movedClasses, newServices } = findings;
   const heading = (text: string) => trustedHtml(`<h2>${escapeHtml(text)}</h2>`);
   const about = `${rows} flows, compared with what version ${version} was trained on; ${driftSummary(findings)}`;
   const plots: Html[] = [];
@@ -67,6 +69,9 @@ export async function driftHtml(
           ),
           htmlTable(CLASS_HEAD, classRows(findings)),
         ]),
+    ...(newServices.length === 0
+      ? []
+      : [heading('What may be new services'), htmlTable(SERVICE_HEAD, serviceRows(findings))]),
     heading('Versions'),
     htmlTable(VERSION_HEAD, versionRows(findings)),
   ]);

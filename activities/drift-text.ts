@@ -60,6 +60,14 @@ export function featureRows({ features }: DriftFindings): string[][] {
   return features.map(({ name, value }) => [name, value.toFixed(3)]);
 }
 
+/** Columns of `serviceRows`. */
+export const SERVICE_HEAD = ['new name', 'flows', 'unknown to the model'];
+
+/** One row for each name that may be a new service, by flows. */
+export function serviceRows({ newServices }: DriftFindings): string[][] {
+  return newServices.map(({ name, rows, rejected }) => [name, String(rows), String(rejected)]);
+}
+
 /** Columns of `versionRows`. */
 export const VERSION_HEAD = ['version', 'weighted F1'];
 

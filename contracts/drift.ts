@@ -14,4 +14,10 @@ export interface DriftFindings extends JudgedFlows {
   }[];
   /** Features that moved most, in pooled standard deviations. */
   readonly features: readonly { readonly name: string; readonly value: number }[];
+  /** Names that may be new services, by flows; `rejected` are those that the model does not know. */
+  readonly newServices: readonly {
+    readonly name: string;
+    readonly rows: number;
+    readonly rejected: number;
+  }[];
 }

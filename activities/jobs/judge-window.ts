@@ -133,7 +133,7 @@ export async function judgeWindowJob(
       ...report,
       reportHash: hashJson(report),
       ...{ medianShift: judged.medianShift, movedClasses: judged.movedClasses },
-      features: judged.features,
+      ...{ features: judged.features, newServices: judged.newServices },
     };
     const history = await readSignals(layout.tables, serving.name, window.length);
     await writeFile(join(stagingDir, STAGED.driftPage), await driftHtml(findings, history));

@@ -463,6 +463,7 @@ function joinAnswers(answers: readonly Answered[]): Answered {
   return {
     n: answers.reduce((sum, { n }) => sum + n, 0),
     blocks: Int32Array.from(all(({ blocks }) => blocks)),
+    predicted: Int32Array.from(all(({ predicted }) => predicted)),
     right: Int8Array.from(all(({ right }) => right)),
     confidence: Float64Array.from(all(({ confidence }) => confidence)),
     rejected: rejects.includes(null)

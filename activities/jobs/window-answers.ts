@@ -42,6 +42,7 @@ export class WindowAnswers {
     return {
       n,
       blocks: hoursOf(this.#set),
+      predicted: this.#answers.predicted,
       right: Int8Array.from(app, (name, i) => {
         if (name === UNLABELLED) return -1;
         return name === this.#predicted[i] ? 1 : 0;

@@ -9,6 +9,8 @@ import {
   driftSummary,
   FEATURE_HEAD,
   featureRows,
+  SERVICE_HEAD,
+  serviceRows,
   SIGNAL_HEAD,
   signalRows,
   signalScores,
@@ -73,6 +75,7 @@ function driftText(findings: DriftFindings): string {
     ...part(SIGNAL_HEAD, signalRows(signalScores(findings))),
     ...part(CLASS_HEAD, classRows(findings)),
     ...part(FEATURE_HEAD, featureRows(findings)),
+    ...part(SERVICE_HEAD, serviceRows(findings)),
     ...part(VERSION_HEAD, versionRows(findings)),
   ].join('\n');
 }

@@ -37,7 +37,6 @@ function judge(
   const sideOf = (window: typeof reference, flows: readonly FlowRecord[]): WindowFlows => ({
     ...window,
     classes: Int32Array.from(flows, ({ app }) => classes.indexOf(app)),
-    domains: window.sniDomains,
   });
   return judgeWindow({
     ...{ reference: sideOf(reference, known), current: sideOf(current, now) },
