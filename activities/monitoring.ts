@@ -34,6 +34,7 @@ import {
 } from './model-store.js';
 
 const POLL_MS = 500;
+const WEEK_MS = 7 * 86_400_000;
 
 /** The tasks of the `monitor` DAG. */
 export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityDependencies) {
@@ -172,8 +173,17 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
  * its newest week. Weeks before a change that the model has learnt are no reference.
  */
 function referenceOf({ selections, features }: Split) {
-  const { train } = selections;
+  const { train, test } = selections;
   const { version } = features;
+  if (
+    train.kind === 'time' &&
+    train.fromMs !== null &&
+    test.kind === 'time' &&
+    test.toMs !== null
+  ) {
+    const fromMs = Math.max(train.fromMs, test.toMs - WEEK_MS);
+    return { selection: { ...test, fromMs }, version };
+  }
   const newest = train.kind === 'slices' ? train.slices.filter(({ days }) => days !== null) : [];
   if (newest.length === 0) return { selection: train, version };
   return { selection: wholeWeeks(newest.map(({ week }) => week)), version };
