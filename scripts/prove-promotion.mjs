@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * `node scripts/prove-promotion.mjs [--rounds 1] [--only worker|mlflow|temporal]`: promotion and rollback of an ensemble
- * while the worker, MLflow and the Temporal server are killed at each of their steps, in a home of its own.
+ * `node scripts/prove-promotion.mjs [--rounds 1] [--only worker|mlflow|temporal] [--home DIR]`: promotion and rollback of an ensemble
+ * while the worker, MLflow and the Temporal server are killed at each of their steps, in a home of its own,
+ * or in one that has two versions of the ensemble and serves nobody.
  *
  * The registry is reached through a proxy that holds one request, before it is passed on or after it was answered, so
  * that the death comes exactly there. Meanwhile flows are answered again and again as `classify` does it. It must hold that

@@ -171,10 +171,10 @@ async function readReference(
 const WEEK_MS = 7 * 86_400_000;
 
 /**
- * What a window is compared with: all of the version's training rows, or after a retraining its newest
- * week of them. Flows before a change that the model has learnt are no reference.
+ * What a window is compared with: all of the version's training rows, or after a retraining the whole of its
+ * newest week. Flows before a change that the model has learnt are no reference.
  */
-function referenceOf({ selections: { train } }: JudgeRequest['split']): Selection {
+function referenceOf({ selections: { train, test } }: JudgeRequest['split']): Selection {
   switch (train.kind) {
     case 'slices': {
       // days of a week are of retrainings of 0.6 and before, which took the whole of it
@@ -182,9 +182,9 @@ function referenceOf({ selections: { train } }: JudgeRequest['split']): Selectio
       return newest.length === 0 ? train : wholeWeeks(newest.map(({ week }) => week));
     }
     case 'time': {
-      const { fromMs, toMs } = train;
-      if (fromMs === null || toMs === null) return train; // a first training on few weeks
-      return { ...train, fromMs: Math.max(fromMs, toMs - WEEK_MS) };
+      // the newest week ends with the flows that gated the version: no weekday is missing
+      if (train.fromMs === null || test.kind !== 'time' || test.toMs === null) return train;
+      return { ...test, fromMs: Math.max(train.fromMs, test.toMs - WEEK_MS) };
     }
     case 'random':
       return train;

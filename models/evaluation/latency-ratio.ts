@@ -1,5 +1,4 @@
 /** How much longer one model takes than another, on the same machine at the same time. */
-import { quantile } from '../../domain/drift/distances.js';
 import { selectFlows, type FlowSet, type TrainedModel } from '../model.js';
 
 /** A model, and flows as it takes them. */
@@ -9,13 +8,12 @@ export interface TimedModel {
   readonly flows: FlowSet;
 }
 
-/** Pairs that are timed, after one that warms both up. */
-const PAIRS = 9;
+const BATCHES = 15;
 const BATCH_ROWS = 512;
 
 /**
- * Median over pairs of batches of what the second takes over what the first takes; who begins alternates, so that
- * other load meets both.
+ * The least that a batch takes the second over the least that it takes the first. Batches take turns and who begins
+ * alternates: other load meets both and only adds, so that the least is what says most of a model.
  *
  * @param clock ms. @default that of the process
  * @returns null without flows
@@ -27,21 +25,16 @@ export function latencyRatio(
 ): number | null {
   const n = Math.min(first.flows.n, BATCH_ROWS);
   if (n === 0) return null;
-  const ratios: number[] = [];
-  for (let pair = 0; pair <= PAIRS; pair++) {
-    const offset = pair * n;
-    const rows = Array.from({ length: n }, (_, i) => (offset + i) % first.flows.n);
-    const time = ({ model, flows }: TimedModel): number => {
-      const batch = selectFlows(flows, rows);
+  const least = new Map<TimedModel, number>();
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const rows = Array.from({ length: n }, (_, i) => (batch * n + i) % first.flows.n);
+    for (const timed of batch % 2 === 0 ? [first, second] : [second, first]) {
+      const flows = selectFlows(timed.flows, rows);
       const start = clock();
-      model.predict(batch);
-      return clock() - start;
-    };
-    const secondFirst = pair % 2 === 1;
-    const early = time(secondFirst ? second : first);
-    const late = time(secondFirst ? first : second);
-    if (pair > 0) ratios.push(secondFirst ? early / late : late / early);
+      timed.model.predict(flows);
+      least.set(timed, Math.min(least.get(timed) ?? Infinity, clock() - start));
+    }
   }
-  const median = quantile(ratios, 0.5);
-  return Number.isFinite(median) ? median : null;
+  const ratio = (least.get(second) ?? NaN) / (least.get(first) ?? NaN);
+  return Number.isFinite(ratio) ? ratio : null;
 }
