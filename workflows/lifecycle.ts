@@ -48,7 +48,11 @@ import {
   type LoopEvent,
   type LoopState,
 } from '../domain/lifecycle/loop.js';
-import { lifecycleBeforeLoop, type MemoryBeforeLoop } from './lifecycle-before-loop.js';
+import {
+  lifecycleBeforeLoop,
+  type MemoryBeforeLoop,
+  type MemoryOfMove,
+} from './lifecycle-before-loop.js';
 import { moveServing } from './move-serving.js';
 
 const activities = proxyActivities<LifecycleActivities & NoticeActivities>({
@@ -70,20 +74,15 @@ export interface LifecycleMemory {
   readonly decided: number;
 }
 
-/** Windows that came to a lifecycle of an earlier release. */
-interface WindowsToHear {
-  readonly windows: readonly WindowReport[];
-}
-
 /** Runs for ever. */
 export async function lifecycle(
   input: LifecycleInput,
-  memory?: LifecycleMemory | WindowsToHear | MemoryBeforeLoop,
+  memory?: LifecycleMemory | MemoryOfMove | MemoryBeforeLoop,
 ): Promise<never> {
   if (!patched('loop')) {
     const before = memory as MemoryBeforeLoop | undefined; // its own, or none
-    return lifecycleBeforeLoop(input, before, (windows) =>
-      continueAsNew<typeof lifecycle>(input, { windows }),
+    return lifecycleBeforeLoop(input, before, (memory) =>
+      continueAsNew<typeof lifecycle>(input, memory),
     );
   }
   return new ServedModel(input, memory).run();
@@ -115,11 +114,11 @@ class ServedModel {
   /** Notices that are being sent. */
   #telling = 0;
 
-  constructor(input: LifecycleInput, memory?: LifecycleMemory | WindowsToHear | MemoryBeforeLoop) {
+  constructor(input: LifecycleInput, memory?: LifecycleMemory | MemoryOfMove | MemoryBeforeLoop) {
     this.#input = input;
     const carried = memory !== undefined && 'decided' in memory ? memory : undefined;
     this.#state = carried?.state ?? startLoop(DEFAULT_POLICY);
-    this.#outcomes = new Map(carried?.outcomes);
+    this.#outcomes = new Map(memory?.outcomes);
     if (carried !== undefined) {
       this.#preset = carried.preset;
       this.#approvalExpiresAt = carried.approvalExpiresAt;
