@@ -111,6 +111,8 @@ class ServedModel {
   #approvalExpiresAt: number | null = null;
   #latest: readonly LatestDecision[] = [];
   #decided = 0;
+  /** An event is being dealt with: the state is ahead of what is recorded. */
+  #taking = false;
   /** Notices that are being sent. */
   #telling = 0;
 
@@ -146,7 +148,9 @@ class ServedModel {
       await this.#somethingToDo();
       const heard = this.#heard.shift();
       if (heard === undefined) return this.#continueAsNew();
+      this.#taking = true;
       await this.#take(heard);
+      this.#taking = false;
     }
   }
 
@@ -329,7 +333,7 @@ class ServedModel {
       challenger: challengerOf(this.#state),
       toScore: versionsToScore(this.#state),
       approvalExpiresAt: phase.name === 'awaiting_approval' ? this.#approvalExpiresAt : null,
-      atRest: this.#isAtRest() && this.#heard.length === 0,
+      atRest: this.#isAtRest() && !this.#taking && this.#heard.length === 0,
       ...{ decided: this.#decided, latest: this.#latest },
     };
   }
