@@ -23,6 +23,8 @@ export interface FrozenWindow {
 
 /** What the champion gate asks of a challenger on held-out rows. */
 export interface GatePolicy {
+  /** Newest whole days are held out, two at least, until they have this many rows; after a schema break a share. */
+  readonly heldOutRows: number;
   /** Fewer held-out rows keep the champion. */
   readonly minHeldOutRows: number;
   /** The lower 95 % bound of the gain in macro-F1 must exceed this. */
@@ -117,6 +119,7 @@ export const DEFAULT_POLICY: LifecyclePolicy = Object.freeze({
   frozen: [],
   attempts: 3,
   gate: {
+    heldOutRows: 1500,
     minHeldOutRows: 500,
     minGain: 0,
     minGainSchemaBreak: -0.005,

@@ -276,7 +276,7 @@ class LifecycleSimulation {
     const recent = this.#recentRows(nowMs, notBeforeMs);
     const held = heldOutFrom(recent, this.#request.flows.timeFirstMs, {
       afterSchemaBreak,
-      minRows: this.#request.policy.gate.minHeldOutRows,
+      minRows: this.#request.policy.gate.heldOutRows,
     });
     try {
       const train = recent.slice(0, held);

@@ -37,6 +37,7 @@ export const policyParts = z.strictObject({
   attempts: z.exactOptional(count),
   gate: z.exactOptional(
     z.strictObject({
+      heldOutRows: count,
       minHeldOutRows: count,
       minGain: z.number(),
       minGainSchemaBreak: z.number(),
