@@ -11,6 +11,7 @@ import { PipelineError } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
 import type { Callback } from '../dag/plan.js';
 import { createExclusive } from '../feature-store/delta/durable-file.js';
+import { postJson } from './post-json.js';
 
 /** The activities behind callbacks, on one home. */
 export function createCallbackActivities({ layout }: { readonly layout: HomeLayout }) {
@@ -33,8 +34,13 @@ export function createCallbackActivities({ layout }: { readonly layout: HomeLayo
       const told = join(layout.callbacks, `${id}.json`);
       if (existsSync(told)) return;
       const body = JSON.stringify(notice);
-      if (notify.kind === 'webhook') await post(notify.url, body, id);
-      else await run(notify.command, body, id);
+      if (notify.kind === 'command') await run(notify.command, body, id);
+      else {
+        const { cancellationSignal } = Context.current();
+        await postJson(notify.url, body, id, cancellationSignal).catch((cause: unknown) => {
+          throw failed(cause instanceof Error ? cause.message : String(cause), cause);
+        });
+      }
       await createExclusive(told, body);
     },
   };
@@ -42,18 +48,6 @@ export function createCallbackActivities({ layout }: { readonly layout: HomeLayo
 
 /** For `proxyActivities` in workflows. */
 export type CallbackActivities = ReturnType<typeof createCallbackActivities>;
-
-async function post(url: string, body: string, id: string): Promise<void> {
-  const headers = { 'content-type': 'application/json', 'idempotency-key': id };
-  const signal = Context.current().cancellationSignal;
-  const response = await fetch(url, { method: 'POST', headers, body, signal }).catch(
-    (cause: unknown) => {
-      throw failed(`POST ${url}: ${String(cause)}`, cause);
-    },
-  );
-  await response.body?.cancel();
-  if (!response.ok) throw failed(`POST ${url}: ${response.status}`);
-}
 
 async function run(command: readonly string[], body: string, id: string): Promise<void> {
   const [program, ...args] = command;

@@ -5,20 +5,16 @@ import type { ModelVersion, Selection, Split } from '../contracts/schemas/values
 import { wholeWeeks } from '../domain/lifecycle/split-weeks.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
 import { FeatureDb } from '../feature-store/duckdb.js';
-import { readFlowSet } from '../feature-store/read-flows.js';
 import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
 import { weekRows } from '../feature-store/week-rows.js';
-import { alignClasses } from '../models/evaluation/class-columns.js';
-import { predictedClasses } from '../models/evaluation/classification.js';
 import {
   compareAnswers,
   type PairedAnswers,
   type PairedComparison,
 } from '../models/evaluation/comparison.js';
-import type { TrainedModel } from '../models/model.js';
 import type { MlflowClient } from '../models/registry/mlflow-client.js';
-import { openModel, openTransformer, type LocalModel } from './jobs/open-model.js';
-import { withLabels } from './jobs/label-flows.js';
+import { askBoth, type AskedModel } from './jobs/ask-both.js';
+import { openModel } from './jobs/open-model.js';
 import { fetchModel, requireVersion, splitOf } from './model-store.js';
 
 /** What registered versions are asked with, outside of a pipeline. */
@@ -47,11 +43,8 @@ export interface Comparison extends PairedComparison {
 }
 
 /** A version that is ready to be asked; the caller disposes its model. */
-export interface OpenedVersion {
+export interface OpenedVersion extends AskedModel {
   readonly version: ModelVersion;
-  readonly split: Split;
-  readonly local: LocalModel;
-  readonly model: TrainedModel;
 }
 
 /**
@@ -81,7 +74,7 @@ export async function compareVersions(
     let rowsUnseenClass = 0;
     for (const { partition, selection } of await laterParts(tablesRoot, a.split, b.split)) {
       context.progress(partition);
-      const answers = await ask({ db, tablesRoot }, [a, b], classes, selection);
+      const answers = await askBoth([a, b], { db, tablesRoot, selection, target, classes });
       rowsUnseenClass += answers.rowsUnseenClass;
       if (answers.labels.length > 0) weeks.push({ ...answers, partition });
     }
@@ -127,35 +120,6 @@ async function laterParts(
     return later.map((week) => ({ partition: week, selection: wholeWeeks([week]) }));
   const shared = JSON.stringify(a.selections) === JSON.stringify(b.selections);
   return shared ? [{ partition: 'test', selection: a.selections.test }] : [];
-}
-
-/** Both versions' answers to the rows of a selection that equal no row they were trained on. */
-async function ask(
-  source: { readonly db: FeatureDb; readonly tablesRoot: string },
-  both: readonly [OpenedVersion, OpenedVersion],
-  classes: readonly string[],
-  selection: Selection,
-) {
-  const without = both.flatMap(({ split }) => [split.selections.train, split.selections.validate]);
-  const one = async ({ version, local, model }: OpenedVersion) => {
-    const transformer = await openTransformer(local);
-    const set = await readFlowSet({ ...source, transformer }, selection, { without });
-    const { flows, labels, rows, rowsUnseenClass } = withLabels(set, version.target, classes);
-    const probabilities = alignClasses(model.predict(flows), model.classes, classes);
-    const predicted = predictedClasses(probabilities, classes.length);
-    const confidence = Float64Array.from(
-      predicted,
-      (k, i) => probabilities[i * classes.length + k] ?? 0,
-    );
-    const timeFirstMs = Float64Array.from(rows, (row) => set.timeFirstMs[row] ?? 0);
-    return { labels, predicted, confidence, timeFirstMs, rowsUnseenClass };
-  };
-  const [a, b] = [await one(both[0]), await one(both[1])];
-  return {
-    ...a, // the same rows in the same order
-    predicted: [a.predicted, b.predicted] as const,
-    confidence: [a.confidence, b.confidence] as const,
-  };
 }
 
 function describe({ version, split }: OpenedVersion): ComparedVersion {

@@ -14,8 +14,10 @@ import { cancellable, withHeartbeats } from './heartbeats.js';
 import { ingestTasks } from './ingest.js';
 import { createLifecycleActivities } from './lifecycle.js';
 import { monitoringTasks } from './monitoring.js';
+import { createNoticeActivities } from './notices.js';
 import { planStore } from './plan-store.js';
 import { reportingTasks } from './reporting.js';
+import { retrainingTasks } from './retraining.js';
 import { runHistory } from './run-history.js';
 import type { RunRecorder } from './run-recorder.js';
 import { withTaskLogs } from './task-log.js';
@@ -76,11 +78,13 @@ export function createActivities(setting: WorkerSetting): Record<string, Activit
       createBackfillActivities({ layout, temporal, recorder, plans, params: setting.params ?? {} }),
     ),
     ...withCodes(createLifecycleActivities(dependencies)),
+    ...withCodes(createNoticeActivities({ layout })),
     ...withTaskLogs(
       layout,
       checkedActivities({
         ...ingestTasks(dependencies),
         ...trainingTasks(dependencies),
+        ...retrainingTasks(dependencies),
         ...monitoringTasks(dependencies),
         ...reportingTasks(dependencies),
       }),

@@ -1,11 +1,12 @@
-/** Which weeks there are to judge, and which have been. */
+/** Which weeks and days there are to judge, and which have been. */
 import type { HomeLayout } from '../contracts/home.js';
-import type { Preset } from '../contracts/schemas/values.js';
+import type { Preset, Split } from '../contracts/schemas/values.js';
 import { isoWeekOf } from '../dag/partitions.js';
 import type { Snapshot } from '../feature-store/delta/snapshot.js';
 import { quote } from '../feature-store/duckdb.js';
 import { RUNS } from '../feature-store/engine-tables.js';
 import { queryIfPresent } from '../feature-store/query-tables.js';
+import { TRAFFIC_DAILY } from '../feature-store/tables.js';
 import { weekRows } from '../feature-store/week-rows.js';
 
 /** Partitions for which a run of the DAG has succeeded. A run that failed half-way does not count. */
@@ -27,4 +28,20 @@ export function usableWeeks(
   const current = isoWeekOf(new Date());
   const usable = weeks.filter(({ week, rows }) => week < current && rows >= minRowsPerWeek);
   return { weeks: weeks.map(({ week }) => week), usable: usable.map(({ week }) => week) };
+}
+
+/** UTC days with at least so many flows, oldest first. */
+export async function daysWithFlows(layout: HomeLayout, minRows: number): Promise<string[]> {
+  const rows = await queryIfPresent(
+    layout.tables,
+    TRAFFIC_DAILY.name,
+    `SELECT strftime(day, '%Y-%m-%d') AS day FROM traffic_daily
+     GROUP BY ALL HAVING sum(flows) >= ${minRows} ORDER BY ALL`,
+  );
+  return rows.map((row) => String(row['day']));
+}
+
+/** The newest week that a split has rows of; empty without any. */
+export function newestWeek({ train, validate, test }: Split): string {
+  return [...train, ...validate, ...test].sort().at(-1) ?? '';
 }

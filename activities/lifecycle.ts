@@ -6,7 +6,7 @@ import { appendRows } from '../feature-store/append-rows.js';
 import { FeatureDb } from '../feature-store/duckdb.js';
 import { DECISIONS } from '../feature-store/engine-tables.js';
 import type { ActivityDependencies } from './index.js';
-import { CHAMPION, findChampion } from './model-store.js';
+import { CHAMPION, fetchModel, findChampion, requireChampion } from './model-store.js';
 
 /** The lifecycle's activities over one home. */
 export function createLifecycleActivities({ layout, mlflow }: ActivityDependencies) {
@@ -26,8 +26,52 @@ export function createLifecycleActivities({ layout, mlflow }: ActivityDependenci
       }).finally(() => db.close());
     },
 
+    /** The version that serves; null while there is none. */
+    async readServing({ model }: { model: string }): Promise<string | null> {
+      return (await findChampion(mlflow, model))?.version ?? null;
+    },
+
     /**
-     * Moves the serving alias and reads it back.
+     * Whether a version could serve: it is registered, and its files and those of its members are on this disk.
+     *
+     * @throws PipelineError MODEL_VERSION_UNKNOWN, MODEL_FILES
+     */
+    async checkVersion({ model, version }: VersionOf): Promise<void> {
+      await fetchModel(mlflow, layout, model, version);
+    },
+
+    /**
+     * Lets `to` serve in place of `from`; nothing happens when it does already.
+     *
+     * @throws PipelineError SERVING_MOVED when a third version serves
+     */
+    async moveAlias({ model, from, to }: AliasMove): Promise<void> {
+      const serving = (await findChampion(mlflow, model))?.version ?? '';
+      if (serving === to) return;
+      if (serving !== from) throw servingMoved(model, serving, from);
+      await mlflow.models.setAlias(model, CHAMPION, to);
+    },
+
+    /**
+     * Asks for the model as those do who answer with it.
+     *
+     * @throws PipelineError SERVING_MOVED when it is another version
+     */
+    async confirmServing({ model, version }: VersionOf): Promise<void> {
+      const serving = await requireChampion(mlflow, model);
+      if (serving.version !== version) throw servingMoved(model, serving.version, version);
+      await fetchModel(mlflow, layout, model, serving.version);
+    },
+
+    /** Undoes a move: `to` serves again if `from` does; what somebody else has moved stays. */
+    async restoreAlias({ model, from, to }: AliasMove): Promise<void> {
+      if ((await findChampion(mlflow, model))?.version !== from) return;
+      if (to === '') await mlflow.models.deleteAlias(model, CHAMPION);
+      else await mlflow.models.setAlias(model, CHAMPION, to);
+    },
+
+    /**
+     * Moves the serving alias and reads it back, for lifecycles that releases up to 0.6 started.
      *
      * @throws PipelineError MODEL_NOT_PROMOTED when the alias names another version afterwards
      */
@@ -43,6 +87,28 @@ export function createLifecycleActivities({ layout, mlflow }: ActivityDependenci
       });
     },
   };
+}
+
+interface VersionOf {
+  readonly model: string;
+  readonly version: string;
+}
+
+interface AliasMove {
+  readonly model: string;
+  /** Empty for no version. */
+  readonly from: string;
+  readonly to: string;
+}
+
+function servingMoved(model: string, serving: string, expected: string): PipelineError {
+  const named = (version: string): string => (version === '' ? 'no version' : `version ${version}`);
+  return new PipelineError({
+    code: 'SERVING_MOVED',
+    found: `${model}@${CHAMPION} is ${named(serving)}`,
+    expected: named(expected),
+    fix: 'somebody else moved the alias; ask for the move again if it is still wanted',
+  });
 }
 
 /** For `proxyActivities` in workflows. */

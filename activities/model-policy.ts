@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
+import { ifThere } from '../contracts/if-there.js';
 import { DEFAULT_POLICY, type LifecyclePolicy } from '../contracts/lifecycle-policy.js';
 import { completePolicy, policyParts } from '../contracts/schemas/lifecycle-policy.js';
 import type { Preset } from '../contracts/schemas/values.js';
@@ -19,10 +20,7 @@ export async function policyFor(
 ): Promise<LifecyclePolicy> {
   const base = presetPolicy(preset.policy);
   const file = policyFile(layout, model);
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const text = await ifThere(readFile(file, 'utf8'));
   return text === undefined ? base : completePolicy(parsePolicy(text, file), base);
 }
 

@@ -1,19 +1,24 @@
-/** Watching new weeks: predictions, drift, and the word to the lifecycle. */
+/** Watching new weeks and days: predictions, drift, and the word to the lifecycle. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { QueryNotRegisteredError, WorkflowNotFoundError } from '@temporalio/client';
+import type { DriftFindings } from '../contracts/drift.js';
 import { PipelineError } from '../contracts/errors.js';
 import {
-  DRIFT_SIGNAL,
   lifecycleId,
   OUTCOME_QUERY,
-  type DriftReport,
+  STATUS_QUERY,
+  WINDOW_SIGNAL,
+  type JudgedFlows,
   type LifecycleInput,
+  type LifecycleStatus,
   type Outcome,
+  type WindowReport,
 } from '../contracts/lifecycle.js';
-import type { Split } from '../contracts/schemas/values.js';
-import { hashJson } from '../dag/plan-hash.js';
-import { wholeWeeks } from '../domain/lifecycle/split-weeks.js';
+import type { DriftScore, ModelVersion } from '../contracts/schemas/values.js';
+import { isAbove } from '../contracts/signals.js';
+import { isPartition, partitionInterval } from '../dag/partitions.js';
 import { appendRows } from '../feature-store/append-rows.js';
 import { commitTable } from '../feature-store/delta/commit.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
@@ -21,124 +26,211 @@ import { isInWeek } from '../feature-store/derived.js';
 import { FeatureDb } from '../feature-store/duckdb.js';
 import { DRIFT_SCORES, PREDICTIONS } from '../feature-store/engine-tables.js';
 import { FLOW_FEATURES, tableFolder } from '../feature-store/tables.js';
+import { monitorDay } from '../pipelines/monitor.js';
+import { ENSEMBLE } from '../pipelines/train.js';
 import type { TaskCodes } from './checked.js';
 import { taskKey } from './compute.js';
-import { usableWeeks } from './judged-weeks.js';
+import { saveFindings } from './drift-findings.js';
+import { driftSummary, SIGNAL_HEAD, signalRows, signalScores } from './drift-text.js';
 import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
+import type { AnsweredWindow } from './jobs/judge-window.js';
+import { STAGED } from './jobs/staged-files.js';
+import { daysWithFlows, newestWeek, succeededPartitions } from './judged-weeks.js';
+import { policyFor } from './model-policy.js';
 import {
+  asModelVersion,
   fetchModel,
+  findChampion,
   recordScores,
   requireChampion,
   splitOf,
-  transformerOf,
 } from './model-store.js';
+import { createNoticeActivities } from './notices.js';
 
 const POLL_MS = 500;
 
 /** The tasks of the `monitor` DAG. */
-export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityDependencies) {
+export function monitoringTasks({
+  layout,
+  compute,
+  mlflow,
+  temporal,
+  recorder,
+}: ActivityDependencies) {
   const { tables: tablesRoot } = layout;
+  const notices = createNoticeActivities({ layout });
 
   async function featuresVersion(): Promise<number> {
     const snapshot = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
     return snapshot?.version ?? 0;
   }
 
+  /** The champion, and whom the lifecycle wants to be compared with it. */
+  async function versionsToAnswer({ name, version }: ModelVersion): Promise<string[]> {
+    const handle = temporal.workflow.getHandle(lifecycleId(name));
+    const asked = await handle
+      .query<LifecycleStatus>(STATUS_QUERY)
+      .then(({ toScore }) => toScore)
+      .catch((error: unknown) => {
+        // none runs yet, or one of before this query
+        if (error instanceof WorkflowNotFoundError || error instanceof QueryNotRegisteredError) {
+          return [];
+        }
+        throw error;
+      });
+    const known = await Promise.all(
+      asked.map(async (id) => ((await mlflow.models.getVersion(name, id)) ? [id] : [])),
+    );
+    return [...new Set([version, ...known.flat()])];
+  }
+
+  async function commitPredictions(
+    model: string,
+    week: string,
+    versions: readonly AnsweredWindow[],
+  ) {
+    const inWeek = isInWeek(week);
+    const answered = new Set(versions.map(({ version }) => version));
+    const { version } = await commitTable({
+      table: tableFolder(tablesRoot, PREDICTIONS.name),
+      schema: PREDICTIONS,
+      adds: versions.flatMap(({ staged }) => staged),
+      removes: (file) =>
+        inWeek(file) &&
+        file.tags['model'] === model &&
+        answered.has(file.tags['model_version'] ?? ''),
+      txn: { appId: `predictions/${taskKey()}`, version: 1 },
+    });
+    for (const { version: id, score } of versions) {
+      const found = score === null ? undefined : await mlflow.models.getVersion(model, id);
+      if (score !== null && found !== undefined) {
+        await recordScores(mlflow, asModelVersion(found), [score]);
+      }
+    }
+    return { table: PREDICTIONS.name, version };
+  }
+
+  async function commitScores(
+    { model, reportHash, partition, rows, version: modelVersion }: DriftFindings,
+    scores: readonly DriftScore[],
+    { version, transformer }: { version: number; transformer: string | null },
+    stagingDir: string,
+  ): Promise<void> {
+    const db = await FeatureDb.open({ threads: 1 });
+    await appendRows({
+      db,
+      tablesRoot,
+      schema: DRIFT_SCORES,
+      stagingDir: join(stagingDir, 'scores'),
+      txn: { appId: `drift/${reportHash}`, version: 1 },
+      rows: scores.map((score) => ({
+        ...{ report_hash: reportHash, model, model_version: modelVersion, partition, rows },
+        ...{ features_version: version, transformer, ...score },
+      })),
+    }).finally(() => db.close());
+  }
+
+  /** Page and values of a window, beside the run that trained the version. */
+  async function logDrift(
+    { mlflowRunId }: ModelVersion,
+    { partition, length, startMs, endMs, readings }: DriftFindings,
+    page: string,
+  ): Promise<void> {
+    const { artifactUri } = await mlflow.runs.get(mlflowRunId);
+    await mlflow.artifacts.uploadFile(page, `${artifactUri}/drift/${partition}.html`);
+    await mlflow.runs.log(mlflowRunId, {
+      // time and step of a point are part of its identity: logging the window again changes nothing
+      metrics: readings.map(({ signal, value }) => ({
+        ...{ key: length === 'week' ? `drift.${signal}` : `drift.day.${signal}`, value },
+        ...{ timestampMs: endMs, step: Math.floor(startMs / DAY_MS) },
+      })),
+    });
+  }
+
   return {
-    scoreWeek: async ({ week, model }) => {
-      const [champion, local] = await cancellable(`fetching ${model}`, async () => {
-        const version = await requireChampion(mlflow, model);
-        return [version, await fetchModel(mlflow, layout, model, version.version)] as const;
-      });
-      const input = { model: local, version: await featuresVersion(), week };
-      return compute('predictFlows', input, async ({ output }) => {
-        const inWeek = isInWeek(week);
-        const { version } = await commitTable({
-          table: tableFolder(tablesRoot, PREDICTIONS.name),
-          schema: PREDICTIONS,
-          adds: output.staged,
-          removes: (file) =>
-            inWeek(file) &&
-            file.tags['model'] === champion.name &&
-            file.tags['model_version'] === champion.version,
-          txn: { appId: `predictions/${taskKey()}`, version: 1 },
-        });
-        if (output.score !== null) await recordScores(mlflow, champion, [output.score]);
-        const predictions = { table: PREDICTIONS.name, version };
-        const { transformer } = local;
-        return { week, model: champion, transformer, predictions, score: output.score };
-      });
+    planDays: async ({ preset }) => {
+      const champion = await findChampion(mlflow, ENSEMBLE);
+      if (champion === undefined) return { days: [] };
+      await recorder.catchUp(); // a monitor may have ended a moment ago
+      const judged = await succeededPartitions(layout, monitorDay.type);
+      // a home that takes up days begins behind what the champion knows
+      const [first] = [...judged].sort();
+      const known = newestWeek(await splitOf(mlflow, champion));
+      const after = first ?? dayOf(partitionInterval('iso-week', known)?.endMs ?? 0, -1);
+      const days = await daysWithFlows(layout, preset.drift.minRows);
+      const today = dayOf(Date.now());
+      return { days: days.filter((day) => day > after && day < today && !judged.has(day)) };
     },
 
-    measureDrift: async ({ week, model, preset }) => {
+    judgeWindow: async ({ window: partition, model, preset }) => {
       const champion = await requireChampion(mlflow, model);
-      const reference = referenceOf(await splitOf(mlflow, champion));
-      const named = await transformerOf(mlflow, champion);
+      const split = await splitOf(mlflow, champion);
+      const [serving, ...others] = await cancellable(`fetching ${model}`, async () =>
+        Promise.all(
+          (await versionsToAnswer(champion)).map((version) =>
+            fetchModel(mlflow, layout, model, version),
+          ),
+        ),
+      );
+      if (serving === undefined) throw new Error('the serving version answers');
       const version = await featuresVersion();
-      const transformer = named?.hash ?? null;
-      const input = { reference, version, transformer: named?.transformer ?? null, week, preset };
-      return compute('measureDrift', input, async ({ output, stagingDir }) => {
-        const { rows, scores } = output;
-        const report = {
-          model,
-          modelVersion: champion.version,
-          partition: week,
-          rows,
-          scores: scores.map(({ statistic, value, threshold, verdict }) => ({
-            ...{ partition: week, statistic, threshold, verdict },
-            value: Number.isFinite(value) ? value : null,
-          })),
+      const window = windowOf(partition);
+      const input = { serving, others, split, version, window, preset };
+      return compute('judgeWindow', input, async ({ output, stagingDir }) => {
+        const { findings, versions } = output;
+        const scores = signalScores(findings);
+        const predictions =
+          window.length === 'day' ? null : await commitPredictions(model, partition, versions);
+        await commitScores(
+          findings,
+          scores,
+          { version, transformer: serving.transformer },
+          stagingDir,
+        );
+        await saveFindings(layout, findings);
+        await logDrift(champion, findings, join(stagingDir, STAGED.driftPage));
+        return {
+          model: champion,
+          transformer: serving.transformer,
+          features: { table: FLOW_FEATURES.name, version },
+          predictions,
+          report: findings,
+          scores,
+          drifted: findings.readings.some(isAbove),
         };
-        const reportHash = hashJson(report);
-        const db = await FeatureDb.open({ threads: 1 });
-        await appendRows({
-          db,
-          tablesRoot,
-          schema: DRIFT_SCORES,
-          stagingDir: join(stagingDir, 'scores'),
-          txn: { appId: `drift/${reportHash}`, version: 1 },
-          rows: report.scores.map(({ partition, statistic, value, threshold, verdict }) => ({
-            ...{ report_hash: reportHash, model, model_version: champion.version, partition },
-            ...{
-              features_version: version,
-              rows,
-              statistic,
-              value,
-              threshold,
-              verdict,
-              transformer,
-            },
-          })),
-        }).finally(() => db.close());
-        const drifted = report.scores.some(({ verdict }) => verdict === 'drifted');
-        return { week, reportHash, rows, transformer, scores: report.scores, drifted };
       });
     },
 
-    wakeLifecycle: async ({ model, week, reportHash, rows, scores, preset }) => {
+    tellOfDrift: async ({ model, report }) => {
+      const { partition, rows, version, causes } = report;
+      const lines = signalRows(signalScores(report)).map((cells) => cells.join('  '));
+      const faults = await notices.sendNotice({
+        key: `drift/${model}/${report.reportHash}`,
+        title: `${model}, ${partition}: ${driftSummary(report)}`,
+        text: [
+          `${rows} flows of ${partition}, compared with what version ${version} of ${model} was trained on.`,
+          ...causes,
+          '',
+          SIGNAL_HEAD.join('  '),
+          ...lines,
+          '',
+          `sentinel drift --${report.length} ${partition}`,
+        ].join('\n'),
+        json: { model, ...report },
+      });
+      return { faults };
+    },
+
+    wakeLifecycle: async ({ model, report: judged, preset }) => {
       const workflowId = lifecycleId(model);
-      const report: DriftReport = {
-        reportHash,
-        partition: week,
-        rows,
-        preset,
-        policy: {
-          minRows: preset.policy.minRows ?? 1000,
-          minGain: preset.policy.minGain ?? 0,
-          minHeldOutRows: preset.policy.minHeldOutRows ?? 200,
-        },
-        statistics: scores.flatMap(({ statistic, value, threshold, verdict }) =>
-          verdict === 'drifted' && value !== null && threshold !== null
-            ? [{ statistic, value, threshold }]
-            : [],
-        ),
-      };
+      const policy = await policyFor(layout, model, preset);
+      const report: WindowReport = { ...judged, policy, preset };
       await temporal.workflow.signalWithStart('lifecycle', {
         workflowId,
         taskQueue: 'control',
         args: [{ model } satisfies LifecycleInput],
-        signal: DRIFT_SIGNAL,
+        signal: WINDOW_SIGNAL,
         signalArgs: [report],
         staticSummary: `retrain and promote ${model}`,
       });
@@ -165,27 +257,22 @@ export function monitoringTasks({ layout, compute, mlflow, temporal }: ActivityD
         await Promise.race([sleep(POLL_MS), context.cancelled]);
       }
     },
-
-    planRetrain: async ({ week, preset }) => {
-      const features = await readSnapshot(tableFolder(tablesRoot, FLOW_FEATURES.name));
-      const usable = features === undefined ? [] : usableWeeks(features, preset).usable;
-      const input = { preset, version: features?.version ?? 0, usable, week };
-      return compute('planRetrain', input, async ({ output: split }) => ({
-        split,
-        heldOut: split.selections.test,
-      }));
-    },
   } satisfies Partial<TaskCodes>;
 }
 
-/**
- * What a week is compared with: all of the champion's training rows, or after a retraining the whole of
- * its newest week. Weeks before a change that the model has learnt are no reference.
- */
-function referenceOf({ selections, features }: Split) {
-  const { train } = selections;
-  const { version } = features;
-  const newest = train.kind === 'slices' ? train.slices.filter(({ days }) => days !== null) : [];
-  if (newest.length === 0) return { selection: train, version };
-  return { selection: wholeWeeks(newest.map(({ week }) => week)), version };
+/** A week or a day as its model is judged on. */
+function windowOf(
+  partition: string,
+): Pick<JudgedFlows, 'partition' | 'length' | 'startMs' | 'endMs'> {
+  const isWeek = isPartition('iso-week', partition);
+  const span = partitionInterval(isWeek ? 'iso-week' : 'day', partition);
+  if (span === null) throw new Error(`${partition} is no span of time`); // both kinds are
+  return { partition, length: isWeek ? 'week' : 'day', ...span };
+}
+
+const DAY_MS = 86_400_000;
+
+/** `2022-06-06` of an instant, by UTC, some days later. */
+function dayOf(ms: number, days = 0): string {
+  return new Date(ms + days * DAY_MS).toISOString().slice(0, 10);
 }

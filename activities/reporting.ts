@@ -8,8 +8,9 @@ import type { DriftScore, Split } from '../contracts/schemas/values.js';
 import { countRows, readSnapshot } from '../feature-store/delta/snapshot.js';
 import { listFolders } from '../feature-store/delta/storage-of.js';
 import { quote } from '../feature-store/duckdb.js';
-import { DECISIONS, DRIFT_SCORES } from '../feature-store/engine-tables.js';
+import { DRIFT_SCORES } from '../feature-store/engine-tables.js';
 import { queryIfPresent } from '../feature-store/query-tables.js';
+import { readRetrains } from '../feature-store/retrains.js';
 import { tableFolder } from '../feature-store/tables.js';
 import { readManifest } from '../models/model-folder.js';
 import { ENSEMBLE } from '../pipelines/train.js';
@@ -63,35 +64,6 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
     ];
   }
 
-  async function retrains(): Promise<Report['retrains']> {
-    const rows = await queryIfPresent(
-      layout.tables,
-      DECISIONS.name,
-      `SELECT gate.model, gate.partition, why.reason, gate.evidence, done.key IS NOT NULL AS promoted
-       FROM decisions gate
-       JOIN decisions why ON why.kind = 'retrain' AND why.key = replace(gate.key, '/' || gate.kind, '/retrain')
-       LEFT JOIN decisions done ON done.kind = 'promoted' AND done.key = replace(gate.key, '/' || gate.kind, '/promoted')
-       WHERE gate.kind IN ('promote', 'keep') ORDER BY gate.decided_at`,
-    );
-    return rows.map((row) => {
-      // written by the policy in domain/lifecycle
-      const evidence = JSON.parse(String(row['evidence'])) as {
-        championF1: number;
-        challengerF1: number;
-        challengerVersion: string;
-      };
-      return {
-        model: String(row['model']),
-        partition: String(row['partition']),
-        reason: String(row['reason']),
-        championF1: evidence.championF1,
-        challengerF1: evidence.challengerF1,
-        promoted: row['promoted'] === true,
-        version: evidence.challengerVersion,
-      };
-    });
-  }
-
   async function report({
     dagRunId,
     preset,
@@ -120,7 +92,7 @@ export function reportingTasks({ layout, mlflow }: ActivityDependencies) {
       models: await allVersions(mlflow),
       ensemble: await ensemble(),
       drift: await drift(split),
-      retrains: await retrains(),
+      retrains: await readRetrains(layout.tables),
     };
   }
 

@@ -27,16 +27,15 @@ import {
   fetchModel,
   findChampion,
   recordScores,
-  requireChampion,
   splitOf,
   TRANSFORMER_TAG,
   type NamedTransformer,
 } from './model-store.js';
 import { monitor } from '../pipelines/monitor.js';
 import { ENSEMBLE } from '../pipelines/train.js';
-import { succeededPartitions, usableWeeks } from './judged-weeks.js';
+import { newestWeek, succeededPartitions, usableWeeks } from './judged-weeks.js';
 
-/** The tasks that train, register, score and compare. */
+/** The tasks that train, register and score. */
 export function trainingTasks(dependencies: ActivityDependencies) {
   const { layout, compute, mlflow, recorder } = dependencies;
   const { tables: tablesRoot } = layout;
@@ -269,34 +268,6 @@ export function trainingTasks(dependencies: ActivityDependencies) {
         return { model, scores };
       });
     },
-
-    compareModels: async ({ champion, challenger, partition, selection, features }) => {
-      const current = await cancellable('fetching both models', async () => {
-        const { version } = await requireChampion(mlflow, champion);
-        return {
-          champion: await fetchModel(mlflow, layout, champion, version),
-          challenger: await fetchModel(mlflow, layout, challenger.name, challenger.version),
-          selections: { ...(await splitOf(mlflow, challenger)).selections, test: selection },
-        };
-      });
-      // the rows are a part of the week: a name of their own keeps the scores of whole weeks apart
-      const heldOut = `${partition} held out`;
-      const input = {
-        ...current,
-        version: features.version,
-        partition: heldOut,
-      };
-      return compute('compareModels', input, async ({ output }) => {
-        await recordScores(mlflow, challenger, [output.challenger]);
-        return {
-          championVersion: current.champion.version,
-          challengerVersion: challenger.version,
-          rows: output.challenger.rows,
-          championF1: output.champion.macroF1,
-          challengerF1: output.challenger.macroF1,
-        };
-      });
-    },
   } satisfies Partial<TaskCodes>;
 }
 
@@ -317,8 +288,4 @@ function partsOf({
     return [...test, ...watch].map((week) => ({ partition: week, selection: wholeWeeks([week]) }));
   }
   return [{ partition: 'test', selection: selections.test }];
-}
-
-function newestWeek({ train, validate, test }: Split): string {
-  return [...train, ...validate, ...test].sort().at(-1) ?? '';
 }

@@ -4,7 +4,7 @@ import { weekStart } from '../dag/partitions.js';
 import type { Interval } from '../models/evaluation/bootstrap.js';
 import { plotReliability } from '../models/evaluation/reliability-plot.js';
 import { plotWeeks } from '../models/evaluation/weeks-plot.js';
-import { escapeHtml, htmlPage, htmlTable, trustedHtml } from './html-page.js';
+import { escapeHtml, htmlPage, htmlTable, trustedHtml } from '../activities/html-page.js';
 import { table } from './output.js';
 
 /** Classes at each end of the list that the terminal shows. */

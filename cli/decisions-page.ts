@@ -1,7 +1,7 @@
 /** The decision log as one page, each decision with what it rests on. */
 import type { Json, JsonObject } from '../contracts/json.js';
 import type { LoggedDecision } from '../feature-store/decisions.js';
-import { escapeHtml, htmlPage, htmlTable, trustedHtml } from './html-page.js';
+import { escapeHtml, htmlPage, htmlTable, trustedHtml } from '../activities/html-page.js';
 
 /** The page, newest decision first. */
 export function decisionsHtml(decisions: readonly LoggedDecision[]): string {

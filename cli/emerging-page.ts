@@ -1,7 +1,7 @@
 /** Candidates for new services, for the terminal and as a page for an analyst. */
 import type { EmergingReport } from '../activities/emerging-services.js';
 import type { Counted, EmergingService } from '../models/open-world/emerging-services.js';
-import { escapeHtml, htmlPage, htmlTable, trustedHtml } from './html-page.js';
+import { escapeHtml, htmlPage, htmlTable, trustedHtml } from '../activities/html-page.js';
 import { table } from './output.js';
 
 /** Values of a kind that a line names; the page has all of them. */

@@ -8,6 +8,7 @@ import { classifyCommand } from './commands/classify.js';
 import { dagsCommand } from './commands/dags.js';
 import { benchCommand } from './commands/bench.js';
 import { decisionsCommand } from './commands/decisions.js';
+import { driftCommand } from './commands/drift.js';
 import { downloadCommand } from './commands/download.js';
 import { mlflowCommand, temporalCommand } from './commands/embedded-cli.js';
 import { featuresCommand } from './commands/features.js';
@@ -52,6 +53,7 @@ for (const command of [
   rejectedCommand(),
   tablesCommand(),
   modelsCommand(),
+  driftCommand(),
   lifecycleCommand(),
   decisionsCommand(),
   lineageCommand(),

@@ -19,6 +19,10 @@ export function homeLayout(home: string, tables = `${home}/tables`) {
     reports: `${home}/reports`,
     /** One file for each callback that was told, so that it is told once. */
     callbacks: `${home}/callbacks`,
+    /** Whom to tell by webhook and mail; written by people. */
+    notify: `${home}/notify.json`,
+    /** One file for each notice and channel that was told, so that it is told once. */
+    notices: `${home}/notices`,
     /** What compute children write before an activity commits it; safe to delete when nothing runs. */
     staging: `${home}/staging`,
     /** What trainings that were cut short go on from, one folder for each task; safe to delete. */

@@ -23,8 +23,6 @@ export interface FrozenWindow {
 
 /** What the champion gate asks of a challenger on held-out rows. */
 export interface GatePolicy {
-  /** Newest whole days are held out, two at least, until they have this many rows; after a schema break a share. */
-  readonly heldOutRows: number;
   /** Fewer held-out rows keep the champion. */
   readonly minHeldOutRows: number;
   /** The lower 95 % bound of the gain in macro-F1 must exceed this. */
@@ -119,14 +117,13 @@ export const DEFAULT_POLICY: LifecyclePolicy = Object.freeze({
   frozen: [],
   attempts: 3,
   gate: {
-    heldOutRows: 1500,
     minHeldOutRows: 500,
     minGain: 0,
     minGainSchemaBreak: -0.005,
     maxClassLoss: 0.1,
     classRows: 200,
     maxEceRise: 0.02,
-    maxLatencyRatio: 2,
+    maxLatencyRatio: 3,
   },
   approvalHours: null,
   shadow: { windows: 1, maxLoss: 0.02 },

@@ -45,6 +45,24 @@ export const WINDOW_SIGNAL = 'window';
 /** Query: a `LifecycleStatus`. */
 export const STATUS_QUERY = 'status';
 
+/** Update: what a person asks for; takes an `Asked` and gives an `Answer`. */
+export const ASK_UPDATE = 'ask';
+/** The type of an update's failure that says: ask again in a moment. */
+export const LIFECYCLE_MOVES_ON = 'LIFECYCLE_MOVES_ON';
+
+/** What a person asks a lifecycle for. */
+export type Asked = { readonly by: string } & (
+  | { readonly kind: 'retrain' | 'rollback' | 'pause' | 'resume' }
+  | { readonly kind: 'promote' | 'approve' | 'refuse'; readonly version: string }
+);
+
+/** What was decided at once. */
+export interface Answer {
+  readonly decisions: readonly Outcome[];
+  /** `LifecycleStatus.decided` after it: what follows has been decided later. */
+  readonly decided: number;
+}
+
 /** How a version did on a window. */
 export interface VersionScore {
   readonly version: string;
@@ -94,6 +112,20 @@ export interface LifecycleStatus {
   readonly challenger: string | null;
   /** Versions that the next window is to be scored with, the serving one first. */
   readonly toScore: readonly string[];
+  /** When the approval that is asked for expires, epoch ms; null while none is. */
+  readonly approvalExpiresAt: number | null;
+  /** Whether nothing is under way: what happens next is a window or a person's word. */
+  readonly atRest: boolean;
+  /** Decisions made so far, and the newest of them, oldest first. */
+  readonly decided: number;
+  readonly latest: readonly LatestDecision[];
+}
+
+/** A decision without its evidence. */
+export interface LatestDecision extends Outcome {
+  readonly partition: string;
+  /** Epoch ms. */
+  readonly at: number;
 }
 
 /** What a lifecycle did about a report, and why. */
@@ -112,11 +144,33 @@ export interface Decision extends Outcome {
   readonly atMs: number;
 }
 
+/** What was measured on the held-out rows; JSON, so a number that could not be computed is null. */
+export interface GateEvidence {
+  readonly heldOutRows: number;
+  /** Macro-F1, [0, 1]. */
+  readonly championF1: number;
+  readonly challengerF1: number;
+  /** Of the challenger's macro-F1 over the champion's: the 95 % interval of a paired bootstrap. */
+  readonly gain: { readonly lower: number; readonly upper: number };
+  /** Classes by rows on the held-out days, and what the challenger loses of their F1 (negative: gains). */
+  readonly classes: readonly {
+    readonly name: string;
+    readonly rows: number;
+    readonly loss: number;
+  }[];
+  /** Challenger's expected calibration error less the champion's. */
+  readonly eceRise: number | null;
+  /** Time a flow takes the challenger over that of the champion. */
+  readonly latencyRatio: number | null;
+}
+
 /** Output of the retrain DAG. */
 export interface Comparison {
   readonly championVersion: string;
   readonly challengerVersion: string;
+  /** Of the gate, under names that older runs have as well. */
   readonly rows: number;
   readonly championF1: number;
   readonly challengerF1: number;
+  readonly gate: GateEvidence;
 }

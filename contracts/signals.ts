@@ -6,8 +6,11 @@ export const SIGNALS = [
   'class_severity', // share of flows whose class moved by itself
   'data_quality', // the number of packets that the exporter gives
   'error_rise', // labelled flows that are answered wrongly
+  'error_change', // the same, since its latest change inside the window
+  'ece_rise', // how far confidence and accuracy of labelled flows lie apart
   'confidence_drop', // calibrated probability of the answers: the error without labels
   'reject_rise', // flows that the model does not know
+  'new_service', // flows under new names that it does not know
   'class_mix', // shares of the classes
   'sni_kl', // shares of names
 ] as const;

@@ -22,13 +22,7 @@ import { readOldVersions } from './delta/vacuumed.js';
 import type { FeatureDb, Session } from './duckdb.js';
 import { selectFeatures } from './feature-sql.js';
 import type { ParsedSource } from './ingest/parse-flows.js';
-import {
-  rowsOf,
-  rowsOfPart,
-  type RowConditions,
-  type Selections,
-  type TrainingPart,
-} from './select-rows.js';
+import { rowsOf, rowsOfPart, type Selections, type TrainingPart } from './select-rows.js';
 import { FLOW_FEATURES, FLOWS, isoWeekText, PPI_LENGTH, tableFolder } from './tables.js';
 import { selectTransformed } from './transform-sql.js';
 
@@ -68,18 +62,45 @@ export interface FlowSource {
   readonly transformer?: Transformer | null;
 }
 
+/** Rows that a model has seen. */
+export interface SeenRows {
+  readonly selection: Selection;
+  /** Version of `flow_features` in which it saw them. @default the version that is read */
+  readonly version?: number;
+}
+
+/** Which of the rows are left out. */
+interface RowLimits {
+  /** Flows whose packets and statistics equal those of one of these. @default none */
+  readonly without?: readonly SeenRows[];
+  /** All but about so many. @default none */
+  readonly maxRows?: number;
+}
+
 /**
  * Reads flows from `flow_features`.
  *
  * @param selection undefined for every row
  * @throws PipelineError TABLE_UNKNOWN when no features were built yet, TABLE_VERSION_UNKNOWN, TABLE_VERSION_VACUUMED
  */
-export function readFlowSet(
+export async function readFlowSet(
   source: FlowSource,
   selection?: Selection,
-  conditions?: RowConditions,
+  { without = [], maxRows }: RowLimits = {},
 ): Promise<FlowSet> {
-  return readRows(source, (snapshot) => rowsOf(snapshot, selection, conditions));
+  const limit = maxRows === undefined ? {} : { maxRows };
+  const seen = await Promise.all(
+    without.map(async ({ selection: of, version = source.version }) => ({
+      selection: of,
+      snapshot: await featuresOf({ ...source, ...(version !== undefined && { version }) }),
+    })),
+  );
+  const others = seen.map(({ snapshot }) => snapshot);
+  return readRows(
+    source,
+    (snapshot) => rowsOf(snapshot, selection, { without: seen, ...limit }),
+    others,
+  );
 }
 
 /**
@@ -96,21 +117,36 @@ export function readPart(
 }
 
 async function readRows(
-  { db, tablesRoot, version, transformer }: FlowSource,
+  source: FlowSource,
   rows: (snapshot: Snapshot) => string,
+  others: readonly Snapshot[] = [],
 ): Promise<FlowSet> {
+  const snapshot = await featuresOf(source);
+  return readOldVersions([snapshot, ...others], () =>
+    source.db.session((session) =>
+      collect(session, rows(snapshot), source.transformer ?? AS_STORED),
+    ),
+  );
+}
+
+/**
+ * The version of `flow_features` that is read.
+ *
+ * @throws PipelineError TABLE_UNKNOWN when no features were built yet, TABLE_VERSION_UNKNOWN
+ */
+export async function featuresOf({
+  tablesRoot,
+  version,
+}: Pick<FlowSource, 'tablesRoot' | 'version'>): Promise<Snapshot> {
   const table = tableFolder(tablesRoot, FLOW_FEATURES.name);
   const snapshot = await readSnapshot(table, { ...(version !== undefined && { version }) });
-  if (snapshot === undefined)
-    throw new PipelineError({
-      code: 'TABLE_UNKNOWN',
-      file: table,
-      found: 'no table',
-      fix: 'build features first: `sentinel run ingest`',
-    });
-  return readOldVersions([snapshot], () =>
-    db.session((session) => collect(session, rows(snapshot), transformer ?? AS_STORED)),
-  );
+  if (snapshot !== undefined) return snapshot;
+  throw new PipelineError({
+    code: 'TABLE_UNKNOWN',
+    file: table,
+    found: 'no table',
+    fix: 'build features first: `sentinel run ingest`',
+  });
 }
 
 /**

@@ -1,11 +1,13 @@
 /** Rows of `flow_features` by what they are used for, as SQL over one snapshot. */
 import type { Selection } from '../contracts/schemas/values.js';
 import { TABULAR_FEATURE_NAMES } from '../domain/traffic/features.js';
+import { isoWeekOf } from '../dag/partitions.js';
 import { scanSnapshot } from './delta/scan.js';
-import type { Snapshot } from './delta/snapshot.js';
+import type { LiveFile, Snapshot } from './delta/snapshot.js';
 import { isInWeek } from './derived.js';
 import { quoteName } from './duckdb.js';
 import { parseIsoWeek, PPI_COLUMNS } from './tables.js';
+import { weekOfFile } from './week-rows.js';
 
 /** Parts in the order of time; a flow stays in the first that has it. */
 export const TRAINING_PARTS = ['train', 'validate', 'test'] as const;
@@ -21,7 +23,13 @@ export interface RowConditions {
   /** No row that began after this instant, ms since 1970. @default all */
   readonly untilMs?: number;
   /** No row whose packets and statistics equal those of a row of these. @default none */
-  readonly without?: readonly Selection[];
+  readonly without?: readonly {
+    readonly selection: Selection;
+    /** Where they lie. @default the snapshot that is read */
+    readonly snapshot?: Snapshot;
+  }[];
+  /** About so many rows, the same ones each time, by a hash of their place in the sources. @default all */
+  readonly maxRows?: number;
 }
 
 /**
@@ -32,23 +40,24 @@ export interface RowConditions {
 export function rowsOf(
   snapshot: Snapshot,
   selection: Selection | undefined,
-  { untilMs, without = [] }: RowConditions = {},
+  { untilMs, without = [], maxRows }: RowConditions = {},
 ): string {
   const until = untilMs === undefined ? {} : { untilMs };
   const earlier = without.map(
-    (other) => `SELECT ${FLOW_KEY} FROM (${rowsOf(snapshot, other, until)})`,
+    (other) =>
+      `SELECT ${FLOW_KEY} FROM (${rowsOf(other.snapshot ?? snapshot, other.selection, until)})`,
   );
   const conditions = [
     ...(selection === undefined ? [] : [conditionOf(selection)]),
     ...(untilMs === undefined ? [] : [`epoch_us(time_first) <= ${Math.floor(untilMs * 1000)}`]),
     ...(earlier.length === 0 ? [] : [`${FLOW_KEY} NOT IN (${earlier.join(' UNION ALL ')})`]),
   ];
-  const weeks = selection?.kind === 'slices' ? selection.slices.map(({ week }) => week) : undefined;
-  const filters = weeks?.map(isInWeek);
-  const scan = scanSnapshot(snapshot, (file) => filters?.some((inWeek) => inWeek(file)) ?? true);
-  return conditions.length === 0
-    ? scan
-    : `SELECT * FROM (${scan}) WHERE ${conditions.join(' AND ')}`;
+  const scan = scanSnapshot(snapshot, selection && mayHold(selection));
+  const rows =
+    conditions.length === 0 ? scan : `SELECT * FROM (${scan}) WHERE ${conditions.join(' AND ')}`;
+  if (maxRows === undefined) return rows;
+  return `SELECT * FROM (${rows})
+    WHERE hash(source_sha, source_row) / ${2 ** 64} < ${maxRows} / (SELECT count(*) FROM (${rows}))`;
 }
 
 /** The rows of a part, as they were known when the snapshot was committed, unless `untilMs` is earlier or later. */
@@ -59,8 +68,29 @@ export function rowsOfPart(
   untilMs = snapshot.timestampMs,
 ): string {
   const earlier = TRAINING_PARTS.slice(0, TRAINING_PARTS.indexOf(part));
-  const without = earlier.map((other) => selections[other]);
+  const without = earlier.map((other) => ({ selection: selections[other] }));
   return rowsOf(snapshot, selections[part], { untilMs, without });
+}
+
+/** Which files may have rows of a selection. */
+function mayHold(selection: Selection): (file: LiveFile) => boolean {
+  switch (selection.kind) {
+    case 'slices': {
+      const filters = selection.slices.map(({ week }) => isInWeek(week));
+      return (file) => filters.some((inWeek) => inWeek(file));
+    }
+    case 'time': {
+      const [from, to] = [selection.fromMs, selection.toMs].map(
+        (ms) => ms !== null && isoWeekOf(new Date(ms)),
+      );
+      return (file) => {
+        const week = weekOfFile(file);
+        return (!from || from <= week) && (!to || week <= to);
+      };
+    }
+    case 'random':
+      return () => true;
+  }
 }
 
 function conditionOf(selection: Selection): string {

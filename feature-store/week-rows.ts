@@ -1,16 +1,20 @@
 /** Rows of each ISO week of a table, from its log alone. */
-import type { Snapshot } from './delta/snapshot.js';
+import type { LiveFile, Snapshot } from './delta/snapshot.js';
 import { isoWeekText } from './tables.js';
 
 /** Weeks with at least one row, oldest first. The table is partitioned by iso_year and iso_week. */
 export function weekRows(snapshot: Snapshot): { week: string; rows: number }[] {
   const weeks = new Map<string, number>();
-  for (const { partitionValues, rows } of snapshot.files.values()) {
-    const { iso_year: year, iso_week: week } = partitionValues;
-    const name = isoWeekText(Number(year), Number(week));
-    weeks.set(name, (weeks.get(name) ?? 0) + rows);
+  for (const file of snapshot.files.values()) {
+    const week = weekOfFile(file);
+    weeks.set(week, (weeks.get(week) ?? 0) + file.rows);
   }
   return [...weeks]
     .map(([week, rows]) => ({ week, rows }))
     .sort((a, b) => (a.week < b.week ? -1 : 1));
+}
+
+/** ISO week of a data file of such a table. */
+export function weekOfFile({ partitionValues }: LiveFile): string {
+  return isoWeekText(Number(partitionValues['iso_year']), Number(partitionValues['iso_week']));
 }

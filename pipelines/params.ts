@@ -4,8 +4,10 @@ import type { JsonObject } from '../contracts/json.js';
 import {
   preset,
   rejectedLimit,
+  retraining,
   split,
   type Preset,
+  type Retraining,
   type Split,
 } from '../contracts/schemas/values.js';
 import { param, required, type Param } from '../dag/param.js';
@@ -18,6 +20,12 @@ export const presetParam: Param<Preset> = required(
 /** What each part of the data is used for. */
 export const splitParam: Param<Split> = required(
   schemaOf(split, 'What each part of the data is used for'),
+);
+
+/** Which flows a retraining may use: by default those up to the end of its partition. */
+export const retrainingParam: Param<Retraining> = param<Retraining>(
+  { endMs: null, notBeforeMs: null, afterSchemaBreak: false },
+  schemaOf(retraining, 'Which flows a retraining may use; times in ms since 1970'),
 );
 
 /** How the files of another exporter are read. */

@@ -1,28 +1,32 @@
 #!/usr/bin/env node
 /**
  * `node scripts/measure-drift.mjs --out DIR [--seeds 1,2,3,4,5] [--sizes 2000,20000,200000] [--weeks 20]
- * [--only null|power]`: how often each signal is above its threshold when nothing changes, and how soon it is after
- * an event.
+ * [--only null|power] [--threads 1]`: how often each signal is above its threshold when nothing changes, and how soon
+ * it is after an event.
  *
  * Null: generated worlds of 180 apps without drift; a light model learns three weeks, and each week that follows is
  * judged. A share of one in a hundred is what a threshold at the 99 % quantile gives, less where the floor is higher.
  *
- * Power: the same worlds with one event each at 20,000 flows a week; days (and weeks, for what is judged by weeks)
- * from the event until the first that is above, and the error that had been reached by then.
+ * Power: the same worlds and models with one event each at 20,000 flows a week; days from the event until the first
+ * window above, and how much the error had risen by then. Weeks are judged, and the first seven days after a sudden
+ * event. `weekly-drift` is a world that changes a little every week, also while the model learns.
  *
- * What is done stands in DIR and is not done again, so a run that was stopped goes on. On two cores 200,000 flows a
- * week take about twenty minutes a seed, 20,000 four, and an event four.
+ * What is done stands in DIR and is not done again, so a run that was stopped goes on. Files have the thresholds of
+ * chance alone; the floors in use are applied when the tables are made.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { generateFlows } from '../dist/activities/jobs/generate-flows.js';
-import { readRawFlows } from '../dist/activities/jobs/read-raw-flows.js';
+import { generateFlowSet } from '../dist/activities/jobs/generate-flow-set.js';
 import { SimulatedFlows, SimulatedVersion } from '../dist/activities/jobs/simulated-version.js';
 import { seededRandom } from '../dist/contracts/seeded-random.js';
+import { SIGNALS } from '../dist/contracts/signals.js';
 import { weekRange, weekStart } from '../dist/dag/partitions.js';
-import { judgeWindow } from '../dist/domain/drift/judge-window.js';
+import { quantile } from '../dist/domain/drift/distances.js';
+import { judgeWindow, WINDOW_POLICY } from '../dist/domain/drift/judge-window.js';
+import { createWorld } from '../dist/domain/traffic/generator-world.js';
+import { joinFlows } from '../dist/feature-store/read-flows.js';
 
 const { values } = parseArgs({
   options: {
@@ -37,136 +41,120 @@ const { values } = parseArgs({
 if (values.out === undefined) throw new Error('--out DIR is needed');
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
-const FIRST = '2022-W10';
-const KNOWN_WEEKS = 3;
+const KNOWN = ['2022-W10', '2022-W11', '2022-W12'];
 /** More train no better model here, and take longer. */
 const TRAINED_FLOWS = 60_000;
-const LIGHT = { rounds: 60, earlyStoppingRounds: 10, eta: 0.2, maxDepth: 6, maxBin: 64 };
-/** What is looked for after each event. */
+const LIGHT = { rounds: 30, earlyStoppingRounds: 10, eta: 0.3, maxDepth: 6, maxBin: 64 };
+const POWER_FLOWS = 20_000;
+/** Judged after each event: days, then whole weeks from its own on; ramps end after four. */
 const EVENTS = {
-  'exporter@2022-W14-3': ['feature_severity', 'error_rise'],
-  'certificate@2022-W14': ['class_severity', 'feature_severity', 'error_rise'],
-  'new-app@2022-W14': ['reject_rise', 'error_rise'],
-  'new-app-far@2022-W14': ['reject_rise', 'error_rise'],
-  'tls13@2022-W14': ['class_severity', 'feature_severity', 'error_rise'],
-  'rename@2022-W14': ['sni_kl', 'feature_severity', 'error_rise'],
-  'volume@2022-W14': ['class_mix', 'feature_severity', 'error_rise'],
+  'exporter@2022-W14-3': { days: 7, weeks: 2 },
+  'certificate@2022-W14': { days: 7, weeks: 2 },
+  'new-app@2022-W14': { days: 0, weeks: 5 },
+  'new-app-far@2022-W14': { days: 0, weeks: 5 },
+  'tls13@2022-W14': { days: 0, weeks: 5 },
+  'rename@2022-W14': { days: 0, weeks: 2 },
+  'volume@2022-W14': { days: 0, weeks: 2 },
 };
+const WEEKLY_DRIFT = 'weekly-drift';
+const WEEKLY_DRIFT_WEEKS = 6;
+const NO_FLOORS = Object.fromEntries(SIGNALS.map((signal) => [signal, 0]));
+
 const out = resolve(values.out);
 const seeds = values.seeds.split(',').map(Number);
-const threads = Number(values.threads);
+const sizes = values.sizes.split(',').map(Number);
+const nullWeeks = weekRange('2022-W13', '2022-W52').slice(0, Number(values.weeks));
 await mkdir(out, { recursive: true });
+const isNull = values.only !== 'power';
+const isPower = values.only !== 'null' && sizes.includes(POWER_FLOWS);
+for (const flowsPerWeek of sizes)
+  for (const seed of seeds)
+    await measureWorld({ seed, flowsPerWeek, weeklyDrift: false }, [
+      ...(isNull
+        ? [{ file: nullFile(flowsPerWeek, seed), weeks: nullWeeks, events: [], days: 0 }]
+        : []),
+      ...(isPower && flowsPerWeek === POWER_FLOWS ? eventParts(seed) : []),
+    ]);
+if (isPower)
+  for (const seed of seeds)
+    await measureWorld({ seed, flowsPerWeek: POWER_FLOWS, weeklyDrift: true }, [
+      {
+        ...{ file: powerFile(WEEKLY_DRIFT, seed), events: [], days: 0 },
+        weeks: nullWeeks.slice(0, WEEKLY_DRIFT_WEEKS),
+      },
+    ]);
+if (isNull) for (const flowsPerWeek of sizes) await printNull(flowsPerWeek);
+if (isPower) for (const event of [...Object.keys(EVENTS), WEEKLY_DRIFT]) await printPower(event);
 
-if (values.only !== 'power') {
-  for (const flowsPerWeek of values.sizes.split(',').map(Number)) {
-    const alarms = {};
-    let judged = 0;
-    for (const seed of seeds) {
-      const last = weekRange(FIRST, '2022-W52')[KNOWN_WEEKS + Number(values.weeks) - 1];
-      const world = { seed, flowsPerWeek, weeks: weekRange(FIRST, last), events: [] };
-      for (const { readings } of await judgedWindows(`null-${flowsPerWeek}-${seed}`, world, [
-        'week',
-      ])) {
-        judged += 1;
-        for (const { signal, value, threshold } of readings)
-          alarms[signal] = (alarms[signal] ?? 0) + (value > threshold ? 1 : 0);
-      }
-    }
-    console.log(`without drift, ${flowsPerWeek} flows a week: weeks above of ${judged}`);
-    console.table(alarms);
-  }
-}
-if (values.only !== 'null') {
-  const rows = [];
-  for (const event of Object.keys(EVENTS)) {
-    for (const seed of seeds) {
-      const world = {
-        seed,
-        flowsPerWeek: 20_000,
-        weeks: weekRange(FIRST, '2022-W20'),
-        events: [event],
-      };
-      const windows = await judgedWindows(`${event}-${seed}`, world, ['day', 'week']);
-      rows.push({ event, seed, ...delays(windows, event) });
-    }
-  }
-  console.table(rows);
+function eventParts(seed) {
+  return Object.entries(EVENTS).map(([event, { days, weeks }]) => ({
+    ...{ file: powerFile(event, seed), events: [event], days },
+    weeks: weekRange('2022-W14', '2022-W52').slice(0, weeks),
+  }));
 }
 
-/** Days from the event to the end of the first window above, by signal; the least error by then. */
-function delays(windows, event) {
-  const startMs = eventStart(event);
-  const row = {};
-  for (const signal of EVENTS[event]) {
-    const above = windows.find(
-      ({ endMs, readings }) =>
-        endMs > startMs &&
-        readings.some((one) => one.signal === signal && one.value > one.threshold),
-    );
-    row[signal] = above === undefined ? 'never' : `${(above.endMs - startMs) / DAY_MS} d`;
-    if (above !== undefined) row[`${signal}: error`] = above.error.toFixed(3);
-  }
-  const before = windows.filter(({ endMs, length }) => endMs <= startMs && length === 'week');
-  row['error before'] = (before.reduce((sum, one) => sum + one.error, 0) / before.length).toFixed(
-    3,
+/** Writes the windows of one world and its events, where they are missing: one version judges all. */
+async function measureWorld({ seed, flowsPerWeek, weeklyDrift }, parts) {
+  const missing = parts.filter(({ file }) => !existsSync(file));
+  if (missing.length === 0) return;
+  const flowsOf = (events, weeks) =>
+    generateFlowSet(createWorld({ seed, weeklyDrift, events }), weeks, flowsPerWeek);
+  const [calm, changed] = [true, false].map((isCalm) =>
+    missing.filter(({ events }) => (events.length === 0) === isCalm),
   );
-  row['error at last'] = windows
-    .filter(({ length }) => length === 'week')
-    .at(-1)
-    .error.toFixed(3);
-  return row;
-}
-
-function eventStart(event) {
-  const [, week, day = '1'] = /@(\d+-W\d+)(?:-(\d))?/.exec(event);
-  return weekStart(week).getTime() + (Number(day) - 1) * DAY_MS;
-}
-
-/** Readings of each window behind the known weeks, in order of their ends. */
-async function judgedWindows(name, world, lengths) {
-  const file = join(out, `${name}.json`);
-  if (existsSync(file)) return JSON.parse(await readFile(file, 'utf8'));
-  const scratchDir = join(out, `${name}-scratch`);
-  await rm(scratchDir, { recursive: true, force: true });
-  const input = join(scratchDir, 'raw');
-  await generateFlows({ ...world, weeklyDrift: false, outDir: input, compression: 'none' });
-  const { flows: set } = await readRawFlows(input, {
-    scratchDir,
-    threads,
-    progress: () => undefined,
+  const sets = [
+    flowsOf([], [...KNOWN, ...calm.flatMap(({ weeks }) => weeks)]),
+    ...changed.map(({ weeks, events }) => flowsOf(events, weeks)),
+  ];
+  const flows = new SimulatedFlows(sets.length === 1 ? sets[0] : joinFlows(sets));
+  let first = 0;
+  const rows = sets.map((set) => {
+    const own = rowsInOrder(set, first);
+    first += set.n;
+    return own;
   });
-  await rm(scratchDir, { recursive: true });
-  const flows = new SimulatedFlows(set);
-  const order = [...set.timeFirstMs.keys()].sort((a, b) => set.timeFirstMs[a] - set.timeFirstMs[b]);
-  const within = (fromMs, toMs) =>
-    order.filter((row) => set.timeFirstMs[row] >= fromMs && set.timeFirstMs[row] < toMs);
-  const startMs = weekStart(FIRST).getTime();
-  const version = await versionOf(
-    flows,
-    within(startMs, startMs + KNOWN_WEEKS * WEEK_MS),
-    world.seed,
-  );
-  const windows = [];
-  const endMs = startMs + world.weeks.length * WEEK_MS;
-  for (const length of lengths) {
-    const ms = length === 'day' ? DAY_MS : WEEK_MS;
-    for (let at = startMs + KNOWN_WEEKS * WEEK_MS; at < endMs; at += ms) {
-      const rows = within(at, at + ms);
-      const { answered } = version.answer(rows);
-      const { readings, causes } = judgeWindow({
-        ...{ reference: version.reference, current: flows.windowOf(rows, version.bins) },
-        ...{ classes: flows.names, heldOut: version.heldOut, answered },
-        withShares: length === 'week',
-      });
-      const error = answered.right.reduce((sum, right) => sum + 1 - right, 0) / rows.length;
-      windows.push({ length, endMs: at + ms, readings, causes, error });
-    }
-    process.stderr.write(`${name}: ${length}s judged\n`);
+  const within = (own, startMs, endMs) =>
+    own.filter(
+      (row) => flows.set.timeFirstMs[row] >= startMs && flows.set.timeFirstMs[row] < endMs,
+    );
+  const known = within(rows[0], weekStart(KNOWN[0]).getTime(), weekStart(nullWeeks[0]).getTime());
+  const version = await versionOf(flows, known, seed);
+  for (const part of [...calm, ...changed]) {
+    const own = rows[changed.indexOf(part) + 1]; // the first are the calm ones
+    const windows = spansOf(part).map(({ length, startMs, endMs }) => ({
+      ...{ length, endMs, ...judge(flows, version, within(own, startMs, endMs), length) },
+    }));
+    await writeFile(part.file, JSON.stringify(windows));
+    process.stderr.write(`${part.file}\n`);
   }
   version.dispose();
-  windows.sort((a, b) => a.endMs - b.endMs);
-  await writeFile(file, JSON.stringify(windows));
-  return windows;
+}
+
+/** Windows in order of their ends. */
+function spansOf({ weeks, events, days }) {
+  const spans = weeks.map((week) => {
+    const startMs = weekStart(week).getTime();
+    return { length: 'week', startMs, endMs: startMs + WEEK_MS };
+  });
+  for (const event of events) {
+    for (let day = 0; day < days; day++) {
+      const startMs = eventStart(event) + day * DAY_MS;
+      spans.push({ length: 'day', startMs, endMs: startMs + DAY_MS });
+    }
+  }
+  return spans.sort((a, b) => a.endMs - b.endMs);
+}
+
+function judge(flows, version, rows, length) {
+  const { answered } = version.answer(rows);
+  const { readings, newServices } = judgeWindow({
+    ...{ reference: version.reference, current: flows.windowOf(rows, version.bins) },
+    ...{ classes: flows.names, heldOut: version.heldOut, answered },
+    withShares: length === 'week',
+    policy: { floors: NO_FLOORS },
+  });
+  const error = answered.right.reduce((sum, right) => sum + 1 - right, 0) / rows.length;
+  return { error, readings, newServices };
 }
 
 /** A light model of some of the flows; what is compared with are all of them. */
@@ -183,6 +171,92 @@ async function versionOf(flows, rows, seed) {
       validation: rows.slice(cut),
       reference: train,
     },
-    { boosting: LIGHT, seed, setupDir: '.cache/setup', threads },
+    { boosting: LIGHT, seed, setupDir: '.cache/setup', threads: Number(values.threads) },
   );
+}
+
+/** Rows of a set that begins at `first`, by time. */
+function rowsInOrder({ timeFirstMs }, first) {
+  return [...timeFirstMs.keys()]
+    .sort((a, b) => timeFirstMs[a] - timeFirstMs[b])
+    .map((row) => first + row);
+}
+
+/** Weeks above the threshold in use, by signal, and what was reached. */
+async function printNull(flowsPerWeek) {
+  const windows = (
+    await Promise.all(seeds.map((seed) => read(nullFile(flowsPerWeek, seed))))
+  ).flat();
+  console.log(`without drift, ${flowsPerWeek} flows a week, ${windows.length} weeks`);
+  console.table(
+    Object.fromEntries(
+      SIGNALS.map((signal) => {
+        const readings = windows.flatMap((one) =>
+          one.readings.filter((of) => of.signal === signal),
+        );
+        const row = {
+          above: readings.filter(isAbove).length,
+          'above chance': readings.filter(({ value, threshold }) => value > threshold).length,
+          'highest value': Math.max(...readings.map(({ value }) => value)).toFixed(4),
+          'median of chance': quantile(
+            readings.map(({ threshold }) => threshold),
+            0.5,
+          ).toFixed(4),
+          floor: WINDOW_POLICY.floors[signal],
+        };
+        return [signal, row];
+      }),
+    ),
+  );
+}
+
+/** Of each signal: how many worlds it noticed the event in, after how many days, and the error by then. */
+async function printPower(event) {
+  const worlds = await Promise.all(seeds.map((seed) => read(powerFile(event, seed))));
+  const eventMs = eventStart(event);
+  const rise = ({ readings }) => readings.find(({ signal }) => signal === 'error_rise').value;
+  const last = worlds.map((windows) => rise(windows.at(-1)));
+  console.log(`${event}: the error rises by ${spread(last)} in the last week`);
+  const rows = {};
+  for (const signal of SIGNALS) {
+    const found = worlds.flatMap((windows) => {
+      const isFound = (one) => one.signal === signal && isAbove(one);
+      const first = windows.find((one) => one.endMs > eventMs && one.readings.some(isFound));
+      return first === undefined ? [] : [first];
+    });
+    if (found.length === 0) continue;
+    const days = found.map(({ endMs }) => (endMs - eventMs) / DAY_MS).sort((a, b) => a - b);
+    rows[signal] = {
+      worlds: `${found.length} of ${worlds.length}`,
+      days: days.join(', '),
+      'rise of the error': spread(found.map(rise)),
+    };
+  }
+  console.table(rows);
+}
+
+function spread(numbers) {
+  return `${Math.min(...numbers).toFixed(3)} to ${Math.max(...numbers).toFixed(3)}`;
+}
+
+function isAbove({ signal, value, threshold }) {
+  return value > Math.max(threshold, WINDOW_POLICY.floors[signal]);
+}
+
+function eventStart(event) {
+  if (event === WEEKLY_DRIFT) return weekStart(nullWeeks[0]).getTime();
+  const [, week, day = '1'] = /@(\d+-W\d+)(?:-(\d))?/.exec(event);
+  return weekStart(week).getTime() + (Number(day) - 1) * DAY_MS;
+}
+
+function nullFile(flowsPerWeek, seed) {
+  return join(out, `null-${flowsPerWeek}-${seed}.json`);
+}
+
+function powerFile(event, seed) {
+  return join(out, `${event}-${seed}.json`);
+}
+
+async function read(file) {
+  return JSON.parse(await readFile(file, 'utf8'));
 }

@@ -43,7 +43,9 @@ export async function evaluateModelJob(
         version: split.features.version,
         transformer,
       };
-      const without = split.watch.includes(partition) ? [] : [train, validate];
+      const without = split.watch.includes(partition)
+        ? []
+        : [{ selection: train }, { selection: validate }];
       const set = await readFlowSet(source, selection, { without });
       const { flows, labels, rowsUnseenClass } = withLabels(set, target, model.classes);
       if (flows.n === 0) continue;

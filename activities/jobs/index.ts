@@ -26,13 +26,12 @@ const JOBS = {
   buildFeatures: async () => (await import('./derive-tables.js')).buildFeaturesJob,
   compactWeeks: async () => (await import('./compact-weeks.js')).compactWeeksJob,
   planSplit: async () => (await import('./plan-split.js')).planSplitJob,
-  planRetrain: async () => (await import('./plan-split.js')).planRetrainJob,
+  planRetrain: async () => (await import('./plan-retrain.js')).planRetrainJob,
   trainModel: async () => (await import('./train-model.js')).trainModelJob,
   fitEnsemble: async () => (await import('./fit-ensemble.js')).fitEnsembleJob,
   evaluateModel: async () => (await import('./evaluate-model.js')).evaluateModelJob,
   compareModels: async () => (await import('./compare-models.js')).compareModelsJob,
-  predictFlows: async () => (await import('./predict-flows.js')).predictFlowsJob,
-  measureDrift: async () => (await import('./measure-drift.js')).measureDriftJob,
+  judgeWindow: async () => (await import('./judge-window.js')).judgeWindowJob,
 } as const;
 
 /** Name of a job; a child is told it when it starts. */

@@ -1,16 +1,11 @@
 /** Chooses training, validation and test rows from what the feature table holds. */
 import type { Fault } from '../../contracts/errors.js';
 import type { Preset, Selection, Split, Target } from '../../contracts/schemas/values.js';
-import {
-  MIN_WEEKS,
-  splitForRetraining,
-  splitWeeks,
-  wholeWeeks,
-  type WeekSlice,
-} from '../../domain/lifecycle/split-weeks.js';
+import { MIN_WEEKS, splitWeeks, wholeWeeks } from '../../domain/lifecycle/split-weeks.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { readFlowSet, readPart, type FlowSet } from '../../feature-store/read-flows.js';
 import type { Selections } from '../../feature-store/select-rows.js';
+import { weeksOf } from '../../feature-store/flow-times.js';
 import { queryTables } from '../../feature-store/query-tables.js';
 import type { JobContext } from './index.js';
 import { classesOf, namesOf, withLabels } from './label-flows.js';
@@ -22,8 +17,18 @@ export interface PlannedSplit {
   readonly faults: readonly Fault[];
 }
 
+/** What a split is chosen from. */
+interface SplitRequest {
+  readonly preset: Preset;
+  /** Version of `flow_features`. */
+  readonly version: number;
+  /** All weeks of the table, and those with enough rows, oldest first. */
+  readonly weeks: readonly string[];
+  readonly usable: readonly string[];
+}
+
 /** Where rows are read: one version of `flow_features`. */
-interface FlowSource {
+export interface FlowVersion {
   readonly db: FeatureDb;
   readonly tablesRoot: string;
   readonly version: number;
@@ -33,11 +38,11 @@ const SHARES = { train: [0, 0.6], validate: [0.6, 0.8], test: [0.8, 1] } as cons
 const TARGETS = ['APP', 'CATEGORY'] as const satisfies readonly Target[];
 
 /** How the rows are cut; the rest of a split follows from it and from the training rows. */
-type Cut = Pick<Split, 'kind' | 'rule' | 'watch'> & { readonly selections: Selections };
+export type Cut = Pick<Split, 'kind' | 'rule' | 'watch'> & { readonly selections: Selections };
 
-/** The split for the first champions. `weeks` are those of the table, `usable` have enough rows. */
+/** The split for the first champions. */
 export async function planSplitJob(
-  { preset, version, weeks, usable }: SplitRequest & { weeks: readonly string[] },
+  { preset, version, weeks, usable }: SplitRequest,
   { layout }: JobContext,
 ): Promise<PlannedSplit> {
   const db = await FeatureDb.open();
@@ -49,41 +54,6 @@ export async function planSplitJob(
       split: await splitOf(source, cut, train, preset),
       faults: await trainingFaults(source, cut, train, preset),
     };
-  } finally {
-    db.close();
-  }
-}
-
-/** What a split is chosen from. */
-export interface SplitRequest {
-  readonly preset: Preset;
-  /** Version of `flow_features`. */
-  readonly version: number;
-  /** Weeks with enough rows, oldest first. */
-  readonly usable: readonly string[];
-}
-
-/** The split for a retraining with `week`; its test rows are the held-out days. */
-export async function planRetrainJob(
-  { preset, version, usable, week }: SplitRequest & { week: string },
-  { layout }: JobContext,
-): Promise<Split> {
-  const before = usable.filter((other) => other < week);
-  const { train, validate, heldOut } = splitForRetraining([...before, week], preset.retrainWeeks);
-  const slices = (part: readonly WeekSlice[]): Selection => ({
-    kind: 'slices',
-    slices: part.map((slice) => ({ week: slice.week, days: slice.days && [...slice.days] })),
-  });
-  const cut: Cut = {
-    kind: 'weeks',
-    rule: `retraining: up to ${preset.retrainWeeks} weeks before ${week} and its Monday to Thursday train, its Friday validates, its weekend compares`,
-    watch: [],
-    selections: { train: slices(train), validate: slices(validate), test: slices(heldOut) },
-  };
-  const db = await FeatureDb.open();
-  try {
-    const source = { db, tablesRoot: layout.tables, version };
-    return await splitOf(source, cut, await readFlowSet(source, cut.selections.train), preset);
   } finally {
     db.close();
   }
@@ -108,7 +78,7 @@ function weekCut(usable: readonly string[]): Cut | undefined {
 
 /** All rows in time order; at random where the test rows would have hardly a trained class. */
 async function mergedCut(
-  source: FlowSource,
+  source: FlowVersion,
   weeks: readonly string[],
   usable: readonly string[],
   preset: Preset,
@@ -123,14 +93,16 @@ async function mergedCut(
   return { kind: 'random', rule, watch: [], selections: randomParts(preset.seed) };
 }
 
-async function trainingFaults(
-  source: FlowSource,
+/** What keeps targets from being trained: too few rows of too few classes. */
+export async function trainingFaults(
+  source: FlowVersion,
   { selections }: Cut,
   train: FlowSet,
   preset: Preset,
+  targets: readonly Target[] = TARGETS,
 ): Promise<Fault[]> {
   const validate = await readPart(source, selections, 'validate');
-  return TARGETS.flatMap((target): Fault[] => {
+  return targets.flatMap((target): Fault[] => {
     const { classes } = classesOf(train, target, preset.minRowsPerClass);
     const known = withLabels(validate, target, classes).flows.n;
     if (classes.length >= 2 && known > 0) return [];
@@ -147,17 +119,17 @@ async function trainingFaults(
 }
 
 /** The split that a cut makes. */
-async function splitOf(
-  source: FlowSource,
+export async function splitOf(
+  source: FlowVersion,
   { selections, ...cut }: Cut,
   train: FlowSet,
   preset: Preset,
 ): Promise<Split> {
   return {
     ...cut,
-    train: await weeksOf(source, selections.train),
-    validate: await weeksOf(source, selections.validate),
-    test: await weeksOf(source, selections.test),
+    train: await weeksWith(source, selections.train),
+    validate: await weeksWith(source, selections.validate),
+    test: await weeksWith(source, selections.test),
     skippedClasses: skippedClasses(train, preset),
     selections,
     features: { table: 'flow_features', version: source.version },
@@ -165,9 +137,9 @@ async function splitOf(
 }
 
 /** The ISO weeks of a selection, oldest first. */
-async function weeksOf(source: FlowSource, selection: Selection): Promise<string[]> {
+async function weeksWith(source: FlowVersion, selection: Selection): Promise<string[]> {
   if (selection.kind === 'slices') return selection.slices.map(({ week }) => week);
-  return [...new Set((await readFlowSet(source, selection)).week)].sort();
+  return weeksOf(source, selection);
 }
 
 /** Classes with too few training rows, for both targets. */
@@ -181,7 +153,7 @@ function skippedClasses(train: FlowSet, preset: Preset): Split['skippedClasses']
   );
 }
 
-async function timeParts({ db, tablesRoot, version }: FlowSource): Promise<Selections> {
+async function timeParts({ db, tablesRoot, version }: FlowVersion): Promise<Selections> {
   const { rows } = await queryTables({
     db,
     tablesRoot,
@@ -209,7 +181,7 @@ function randomParts(seed: number): Selections {
 }
 
 async function halfIsKnown(
-  source: FlowSource,
+  source: FlowVersion,
   parts: Selections,
   preset: Preset,
 ): Promise<boolean> {

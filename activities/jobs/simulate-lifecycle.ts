@@ -5,11 +5,11 @@
  * each month (calendar), and the loop. Each day is answered by the version that serves in its first hour.
  */
 import type { Json } from '../../contracts/json.js';
+import type { GateEvidence } from '../../contracts/lifecycle.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import { isoWeekOf, weekStart } from '../../dag/partitions.js';
 import { judgeWindow, type Answered } from '../../domain/drift/judge-window.js';
-import type { GateEvidence } from '../../domain/lifecycle/gate.js';
 import {
   startLoop,
   stepLoop,
@@ -19,14 +19,19 @@ import {
   type LoopEvent,
   type LoopState,
 } from '../../domain/lifecycle/loop.js';
+import {
+  cutRetraining,
+  retrainSpan,
+  trainingRows,
+  type FlowSpan,
+} from '../../domain/lifecycle/retrain-window.js';
 import type { FlowSet } from '../../feature-store/read-flows.js';
-import { bootstrapScores, groupByDayAndClass } from '../../models/evaluation/bootstrap.js';
 import {
   confusionMatrix,
   scoreConfusion,
   type ConfusionScores,
 } from '../../models/evaluation/classification.js';
-import { calibrationError, reliabilityBins } from '../../models/evaluation/reliability.js';
+import { gateEvidence } from '../../models/evaluation/gate-evidence.js';
 import { SimulatedFlows, SimulatedVersion, type LightTraining } from './simulated-version.js';
 
 const DAY_MS = 86_400_000;
@@ -142,7 +147,8 @@ class LifecycleSimulation {
     const { firstWeeks, progress } = this.#request;
     const startMs = firstWeek(this.#days);
     const servedMs = startMs + firstWeeks * WEEK_MS;
-    const first = await this.#train(this.#rowsWithin(startMs, servedMs), servedMs);
+    const before = this.#daysWithin({ fromMs: startMs, toMs: servedMs });
+    const first = await this.#train(rowsOf(before), servedMs);
     this.#state = { ...this.#state, serving: first.id };
     let calendar = first;
     let calendarRetrains = 0;
@@ -158,8 +164,8 @@ class LifecycleSimulation {
       this.#answers.clear();
       for (const day of days) {
         if (isFirstOfMonth(day.startMs) && day.startMs > servedMs) {
-          const recent = this.#recentRows(day.startMs, null);
-          const next = await this.#train(recent, day.startMs);
+          const recent = this.#recentDays(day.startMs, null);
+          const next = await this.#train(rowsOf(recent), day.startMs);
           if (calendar.id !== first.id) this.#drop(calendar);
           calendar = next;
           calendarRetrains += 1;
@@ -273,23 +279,25 @@ class LifecycleSimulation {
     { partition, notBeforeMs, afterSchemaBreak }: Extract<LoopCommand, { kind: 'start_retrain' }>,
     nowMs: number,
   ): Promise<LoopEvent> {
-    const recent = this.#recentRows(nowMs, notBeforeMs);
-    const held = heldOutFrom(recent, this.#request.flows.timeFirstMs, {
-      afterSchemaBreak,
-      minRows: this.#request.policy.gate.heldOutRows,
-    });
+    const days = this.#recentDays(nowMs, notBeforeMs);
+    const recent = rowsOf(days);
+    const { heldOutFrom } = cutRetraining(
+      days.map(({ rows }) => rows.length),
+      { afterSchemaBreak, minHeldOutRows: this.#request.policy.gate.minHeldOutRows },
+    );
     try {
-      const train = recent.slice(0, held);
+      const train = recent.slice(0, heldOutFrom);
       const challenger = await this.#train(train, nowMs);
-      const rows = this.#flows.unseen(recent.slice(held), train);
       const champion = this.#serving();
+      const rows = this.#flows.unseen(recent.slice(heldOutFrom), train);
       const gate = this.#compare(champion, challenger, rows);
       const { heldOutRows, gain } = gate;
       const gainNextWeek = this.#gainOfWeek(champion, challenger, nowMs);
       this.#retrains.push({
         ...{ partition, challenger: challenger.id, heldOutRows, gain, gainNextWeek },
       });
-      return { kind: 'retrain_finished', challenger: challenger.id, gate, at: nowMs };
+      const versions = { champion: champion.id, challenger: challenger.id };
+      return { kind: 'retrain_finished', ...versions, gate, at: nowMs };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       return { kind: 'retrain_failed', reason, at: nowMs };
@@ -304,28 +312,16 @@ class LifecycleSimulation {
   ): GateEvidence {
     const { names, labels: all, set } = this.#flows;
     const labels = Int32Array.from(rows, (row) => all[row] ?? 0);
-    const times = Float64Array.from(rows, (row) => set.timeFirstMs[row] ?? 0);
-    const answers = [champion.answer(rows), challenger.answer(rows)] as const;
-    const { models, gains } = bootstrapScores({
-      ...{ labels, predicted: answers.map(({ predicted }) => predicted) },
-      ...{ classCount: names.length, groups: groupByDayAndClass(times, labels) },
-      random: seededRandom(this.#request.training.seed, 'gate', challenger.id),
-    });
-    const [before, after] = answers.map(({ predicted }) =>
-      scoreConfusion(confusionMatrix(labels, predicted, names.length), names),
-    );
-    const gain = gains[1]?.macroF1 ?? { lower: NaN, upper: NaN };
-    return {
-      heldOutRows: rows.length,
-      championF1: models[0]?.macroF1.value ?? NaN,
-      challengerF1: models[1]?.macroF1.value ?? NaN,
-      gain: { lower: gain.lower, upper: gain.upper },
-      classes: (before?.perClass ?? []).flatMap(({ name, support, f1 }, k) =>
-        support === 0 ? [] : [{ name, rows: support, loss: f1 - (after?.perClass[k]?.f1 ?? 0) }],
-      ),
-      eceRise: eceOf(answers[1].answered) - eceOf(answers[0].answered),
-      latencyRatio: 1, // virtual time knows none
+    const timeFirstMs = Float64Array.from(rows, (row) => set.timeFirstMs[row] ?? 0);
+    const [before, after] = [champion.answer(rows), challenger.answer(rows)];
+    const answers = {
+      ...{ labels, timeFirstMs, predicted: [before.predicted, after.predicted] as const },
+      confidence: [before.answered.confidence, after.answered.confidence] as const,
     };
+    return gateEvidence(answers, names, {
+      random: seededRandom(this.#request.training.seed, 'gate', challenger.id),
+      latencyRatio: 1, // virtual time knows none
+    });
   }
 
   /** Challenger's scores less the champion's in the week that follows. */
@@ -362,9 +358,9 @@ class LifecycleSimulation {
     return answers;
   }
 
-  /** The newest rows end the training. */
+  /** The newest of the rows end the training. */
   async #train(rows: readonly number[], nowMs: number): Promise<SimulatedVersion> {
-    const cut = Math.floor(rows.length * TRAIN_SHARE);
+    const cut = trainingRows(rows.length);
     this.#made += 1;
     const id = String(this.#made);
     this.#request.progress(`training version ${id} with ${rows.length} flows to ${isoDay(nowMs)}`);
@@ -389,15 +385,12 @@ class LifecycleSimulation {
     version.dispose();
   }
 
-  #recentRows(endMs: number, notBeforeMs: number | null): number[] {
-    const from = endMs - this.#request.recentWeeks * WEEK_MS;
-    return this.#rowsWithin(Math.max(from, notBeforeMs ?? from), endMs);
+  #recentDays(endMs: number, notBeforeMs: number | null): Day[] {
+    return this.#daysWithin(retrainSpan({ endMs, notBeforeMs, weeks: this.#request.recentWeeks }));
   }
 
-  #rowsWithin(fromMs: number, toMs: number): number[] {
-    return this.#days
-      .filter(({ startMs }) => startMs >= fromMs && startMs < toMs)
-      .flatMap(({ rows }) => rows);
+  #daysWithin({ fromMs, toMs }: FlowSpan): Day[] {
+    return this.#days.filter(({ startMs }) => startMs >= fromMs && startMs < toMs);
   }
 
   #tally(): WeekTally {
@@ -428,33 +421,6 @@ class LifecycleSimulation {
   }
 }
 
-/** Of the rows of a training, the older share that trains. */
-const TRAIN_SHARE = 0.85;
-
-/** After a schema break, the older share that trains and validates; the rest is the gate's. */
-const BREAK_SHARE = 0.7;
-
-/** Days that the gate has otherwise, at least. */
-const GATE_DAYS = 2;
-
-/** Where the held-out rows begin: rows of whole days behind those that train, in order of time. */
-function heldOutFrom(
-  rows: readonly number[],
-  timeFirstMs: Float64Array,
-  { afterSchemaBreak, minRows }: { afterSchemaBreak: boolean; minRows: number },
-): number {
-  if (afterSchemaBreak) return Math.floor(rows.length * BREAK_SHARE);
-  const dayAt = (at: number): number => Math.floor((timeFirstMs[rows[at] ?? 0] ?? 0) / DAY_MS);
-  let days = 0;
-  let from = rows.length;
-  while (from > 0 && (days < GATE_DAYS || rows.length - from < minRows)) {
-    const day = dayAt(from - 1);
-    while (from > 0 && dayAt(from - 1) === day) from -= 1;
-    days += 1;
-  }
-  return from;
-}
-
 /** Scores over days. */
 class WeekTally {
   readonly #flows: SimulatedFlows;
@@ -483,6 +449,10 @@ class WeekTally {
   }
 }
 
+function rowsOf(days: readonly Day[]): number[] {
+  return days.flatMap(({ rows }) => rows);
+}
+
 /** Answers to several days as those to one window. */
 function joinAnswers(answers: readonly Answered[]): Answered {
   const [only] = answers;
@@ -493,6 +463,7 @@ function joinAnswers(answers: readonly Answered[]): Answered {
   return {
     n: answers.reduce((sum, { n }) => sum + n, 0),
     blocks: Int32Array.from(all(({ blocks }) => blocks)),
+    predicted: Int32Array.from(all(({ predicted }) => predicted)),
     right: Int8Array.from(all(({ right }) => right)),
     confidence: Float64Array.from(all(({ confidence }) => confidence)),
     rejected: rejects.includes(null)
@@ -503,10 +474,6 @@ function joinAnswers(answers: readonly Answered[]): Answered {
 
 function textsOf(value: Json | undefined): string[] {
   return Array.isArray(value) ? value.map(String) : [];
-}
-
-function eceOf({ confidence, right }: Answered): number {
-  return calibrationError(reliabilityBins(confidence, Int32Array.from(right)));
 }
 
 /** Rows by UTC day, in order of time. */

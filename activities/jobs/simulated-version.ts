@@ -172,7 +172,7 @@ export class SimulatedVersion {
       predicted,
       answered: {
         n: rows.length,
-        blocks: this.#flows.hoursOf(rows),
+        ...{ blocks: this.#flows.hoursOf(rows), predicted },
         right: Int8Array.from(rows, (row, i) => (predicted[i] === labels[row] ? 1 : 0)),
         confidence: answers.probability,
         rejected: answers.rejected ?? null,

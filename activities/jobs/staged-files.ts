@@ -2,8 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Folders below the staging folder. */
-export const STAGED = { model: 'model', plots: 'plots' } as const;
+/** Places below the staging folder. */
+export const STAGED = { model: 'model', plots: 'plots', driftPage: 'drift.html' } as const;
 
 /** Writes pictures by file name. */
 export async function writePlots(folder: string, plots: Record<string, string>): Promise<void> {

@@ -1,16 +1,18 @@
-/** `sentinel lifecycle`: the loop that retrains and promotes, tried out. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+/** `sentinel lifecycle`: the loop that retrains and promotes, steered and tried out. */
+import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { installation } from '../../activities/installation.js';
 import { readRawFlows } from '../../activities/jobs/read-raw-flows.js';
 import { simulateLifecycle, type Simulation } from '../../activities/jobs/simulate-lifecycle.js';
-import { invalidPolicy, parsePolicy } from '../../activities/model-policy.js';
+import { parsePolicy } from '../../activities/model-policy.js';
 import { DEFAULT_POLICY, type LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { completePolicy } from '../../contracts/schemas/lifecycle-policy.js';
 import { wholeNumber } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
+import { policyCommand, readPolicyText } from './lifecycle-policy.js';
+import { showCommand, steerCommands } from './lifecycle-steer.js';
 
 interface SimulateOptions {
   readonly input: string;
@@ -66,15 +68,14 @@ export function lifecycleCommand(): Command {
         await rm(scratchDir, { recursive: true, force: true });
       }
     });
+  for (const steer of [showCommand(), policyCommand(), ...steerCommands()])
+    command.addCommand(steer);
   return command;
 }
 
 async function readPolicy(file: string | undefined): Promise<LifecyclePolicy> {
   if (file === undefined) return DEFAULT_POLICY;
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw invalidPolicy(file, cause instanceof Error ? cause.message : String(cause));
-  });
-  return completePolicy(parsePolicy(text, file));
+  return completePolicy(parsePolicy(await readPolicyText(file), file));
 }
 
 function simulationText({ weeks, frozen, calendar, loop, decisions }: Simulation): string {

@@ -1,12 +1,13 @@
-/** `sentinel models`: what is registered, how versions scored and compare, and what they do not know. */
+/** `sentinel models`: what is registered, how versions scored and compare, what they do not know, and which one serves. */
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { compareVersions, type RegistryContext } from '../../activities/compare-versions.js';
 import { describeVersion } from '../../activities/describe-version.js';
 import { reportEmerging } from '../../activities/emerging-services.js';
 import { installation } from '../../activities/installation.js';
-import { allVersions } from '../../activities/model-store.js';
+import { allVersions, requireVersion } from '../../activities/model-store.js';
 import { MlflowClient } from '../../models/registry/mlflow-client.js';
+import { ENSEMBLE } from '../../pipelines/train.js';
 import { comparisonHtml, comparisonText } from '../comparison-page.js';
 import { emergingHtml, emergingText } from '../emerging-page.js';
 import { currentHome, serverPort } from '../home.js';
@@ -14,6 +15,7 @@ import { weeksBetween } from '../option-values.js';
 import { printJson, say, table } from '../output.js';
 import { modelRows, MODEL_HEAD } from '../results-page.js';
 import { versionText } from '../version-text.js';
+import { tell } from './lifecycle-steer.js';
 
 interface PageOptions {
   readonly out?: string;
@@ -68,6 +70,23 @@ export function modelsCommand(): Command {
       if (json) printJson(report);
       else process.stdout.write(`${emergingText(report)}\n`);
     });
+  command
+    .command('promote')
+    .description('let a version serve in place of the one that does')
+    .argument('<version>', 'NAME/VERSION')
+    .option('--json', 'as JSON', false)
+    .action(async (id: string, { json }: { json: boolean }) => {
+      const { name, version } = await requireVersion((await registry()).mlflow, id);
+      await tell(name, { kind: 'promote', version }, json);
+    });
+  command
+    .command('rollback')
+    .description('let the version serve again that did before')
+    .argument('[model]', 'the served model', ENSEMBLE)
+    .option('--json', 'as JSON', false)
+    .action((model: string, { json }: { json: boolean }) =>
+      tell(model, { kind: 'rollback' }, json),
+    );
   return command;
 }
 

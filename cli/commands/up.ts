@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { compiledPlans } from '../../activities/compiled-plans.js';
 import { generateFlows } from '../../activities/jobs/generate-flows.js';
 import { installation } from '../../activities/installation.js';
+import { readNotifySettings } from '../../activities/notify-settings.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { dagRunId } from '../../contracts/engine.js';
 import type { HomeLayout } from '../../contracts/home.js';
@@ -69,6 +70,7 @@ async function up(options: UpOptions): Promise<number> {
   const layout = currentHome();
   const preset = await readPreset(options.preset);
   const reading = await readingParams(options);
+  await readNotifySettings(layout); // a mistake in it is told now, not by the first notice that fails
   const stopSignal = onStopSignal();
   const unlock = await lockHome(layout);
   let stack: Stack | undefined;

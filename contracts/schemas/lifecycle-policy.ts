@@ -37,7 +37,6 @@ export const policyParts = z.strictObject({
   attempts: z.exactOptional(count),
   gate: z.exactOptional(
     z.strictObject({
-      heldOutRows: count,
       minHeldOutRows: count,
       minGain: z.number(),
       minGainSchemaBreak: z.number(),

@@ -9,11 +9,15 @@ import { flowMapping } from './mapping.js';
 import {
   driftScore,
   fault,
+  gateEvidence,
+  flowWindow,
   isoWeek,
+  judgedFlows,
   modelSpec,
   modelVersion,
   preset,
   rejectedLimit,
+  retraining,
   score,
   selection,
   sourceFile,
@@ -164,42 +168,35 @@ export const taskContracts = {
     z.object({ model: modelVersion, scores: z.array(score) }),
   ),
 
-  scoreWeek: task(
+  /** UTC days with enough flows that have ended and that no version has judged, oldest first. */
+  planDays: task('io', HOUR_MS, z.object({ preset }), z.object({ days: z.array(flowWindow) })),
+  judgeWindow: task(
     'cpu',
     6 * HOUR_MS,
-    z.object({ week: isoWeek, model: z.string() }),
+    z.object({ window: flowWindow, model: z.string(), preset }),
     z.object({
-      week: isoWeek,
+      /** The version that serves. */
       model: modelVersion,
       transformer: z.string().nullable(),
-      predictions: tableVersion,
-      score: score.nullable(),
-    }),
-  ),
-  measureDrift: task(
-    'cpu',
-    6 * HOUR_MS,
-    z.object({ week: isoWeek, model: z.string(), preset }),
-    z.object({
-      week: isoWeek,
-      reportHash: z.string(),
-      rows: z.int(),
-      transformer: z.string().nullable(),
+      features: tableVersion,
+      /** Null for a day, which is written with its week. */
+      predictions: tableVersion.nullable(),
+      report: judgedFlows,
       scores: z.array(driftScore),
       drifted: z.boolean(),
     }),
   ),
+  tellOfDrift: task(
+    'io',
+    10 * MINUTE_MS,
+    z.object({ model: z.string(), report: judgedFlows }),
+    /** Why somebody could not be told. */
+    z.object({ faults: z.array(fault) }),
+  ),
   wakeLifecycle: task(
     'control',
     5 * MINUTE_MS,
-    z.object({
-      model: z.string(),
-      week: isoWeek,
-      reportHash: z.string(),
-      rows: z.int(),
-      scores: z.array(driftScore),
-      preset,
-    }),
+    z.object({ model: z.string(), report: judgedFlows, preset }),
     z.object({ workflowId: z.string() }),
   ),
   awaitDecision: task(
@@ -211,8 +208,8 @@ export const taskContracts = {
   planRetrain: task(
     'cpu',
     HOUR_MS,
-    z.object({ week: isoWeek, preset }),
-    z.object({ split, heldOut: selection }),
+    z.object({ model: z.string(), week: isoWeek, preset, retraining }),
+    z.object({ split }),
   ),
   compareModels: task(
     'cpu',
@@ -230,6 +227,7 @@ export const taskContracts = {
       rows: z.int(),
       championF1: z.number(),
       challengerF1: z.number(),
+      gate: gateEvidence,
     }),
   ),
 

@@ -98,7 +98,39 @@ export const score = z.object({
   weightedF1: z.number(),
 });
 
-/** One statistic of one week; null where too few rows were there to judge. */
+/** A window of flows: an ISO week or a UTC day. */
+export const flowWindow = z
+  .string()
+  .regex(
+    /^\d{4}-(W\d{2}|\d{2}-\d{2})$/,
+    'an ISO week such as 2022-W31, or a day such as 2022-08-01',
+  );
+
+/** A judged window: the schema of `JudgedFlows` in lifecycle.ts. */
+export const judgedFlows = z.object({
+  reportHash: z.string(),
+  partition: flowWindow,
+  length: z.enum(['day', 'week']),
+  startMs: z.number(),
+  endMs: z.number(),
+  rows: z.int(),
+  judgedClasses: z.int(),
+  version: z.string(),
+  readings: z
+    .array(
+      z.object({
+        signal: z.string(),
+        value: z.number(),
+        threshold: z.number().nullable(),
+        calm: z.number().nullable(),
+      }),
+    )
+    .readonly(),
+  causes: z.array(z.string()).readonly(),
+  scores: z.array(z.object({ version: z.string(), weightedF1: z.number() })).readonly(),
+});
+
+/** One signal of one window; null where it was not judged. */
 export const driftScore = z.object({
   partition: z.string(),
   statistic: z.string(),
@@ -147,6 +179,27 @@ export const preset = z.object({
   }),
 });
 
+/** Which flows a retraining may use. */
+export const retraining = z.object({
+  /** End of the newest ones, excluded, ms since 1970; null: that of the partition. */
+  endMs: z.number().nullable(),
+  /** Earlier ones train nothing, ms since 1970; null: no such bound. */
+  notBeforeMs: z.number().nullable(),
+  /** Flows are exported in another way since then: they are few, and cut by their number instead of by days. */
+  afterSchemaBreak: z.boolean(),
+});
+
+/** What the gate of a challenger is shown: the schema of `GateEvidence` in lifecycle.ts. */
+export const gateEvidence = z.object({
+  heldOutRows: z.int(),
+  championF1: z.number(),
+  challengerF1: z.number(),
+  gain: z.object({ lower: z.number(), upper: z.number() }),
+  classes: z.array(z.object({ name: z.string(), rows: z.int(), loss: z.number() })),
+  eceRise: z.number().nullable(),
+  latencyRatio: z.number().nullable(),
+});
+
 /** See `selection`. */
 export type Selection = z.infer<typeof selection>;
 
@@ -170,3 +223,6 @@ export type Preset = z.infer<typeof preset>;
 
 /** See `target`. */
 export type Target = z.infer<typeof target>;
+
+/** See `retraining`. */
+export type Retraining = z.infer<typeof retraining>;

@@ -18,6 +18,19 @@ export interface BlockSums {
   readonly rows: readonly number[];
 }
 
+/** How chance is drawn. */
+export interface Chance {
+  readonly draws: number;
+  readonly random: Pick<SeededRandom, 'below'>;
+}
+
+/** A statistic, and what it reaches by chance. */
+export interface Measured {
+  readonly value: number;
+  /** [draws] */
+  readonly null: Float64Array;
+}
+
 /** Fewest blocks; where there are fewer, flows are dealt into this many one by one. */
 const MIN_BLOCKS = 24;
 
@@ -69,32 +82,14 @@ export function drawNull(
   statistic: (current: Float64Array, reference: Float64Array) => number,
 ): Float64Array {
   const values = new Float64Array(draws);
-  drawPairs(blocks, [sizes.current, sizes.reference], draws, random, (current, reference, draw) => {
-    values[draw] = statistic(current, reference);
-  });
-  return values;
-}
-
-/**
- * Draws pairs of windows, for more than one statistic of each.
- *
- * @param sizes flows of the first and of the second window
- * @param use   takes the sums of both, each [width]; they are written again for the next pair
- */
-export function drawPairs(
-  blocks: BlockSums,
-  sizes: readonly [first: number, second: number],
-  draws: number,
-  random: Pick<SeededRandom, 'below'>,
-  use: (first: Float64Array, second: Float64Array, draw: number) => void,
-): void {
-  const first = new Float64Array(blocks.width);
-  const second = new Float64Array(blocks.width);
+  const current = new Float64Array(blocks.width);
+  const reference = new Float64Array(blocks.width);
   for (let draw = 0; draw < draws; draw++) {
-    drawWindow(blocks, sizes[0], random, first);
-    drawWindow(blocks, sizes[1], random, second);
-    use(first, second, draw);
+    drawWindow(blocks, sizes.current, random, current);
+    drawWindow(blocks, sizes.reference, random, reference);
+    values[draw] = statistic(current, reference);
   }
+  return values;
 }
 
 /** Blocks with replacement until they hold n flows; the last one in part, so that the sizes are exact. */

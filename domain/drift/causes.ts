@@ -10,6 +10,8 @@ export interface WindowFindings {
   readonly movedClasses: readonly { readonly name: string }[];
   /** Those that moved most. */
   readonly features: readonly { readonly name: string }[];
+  /** By flows. */
+  readonly newServices: readonly { readonly name: string }[];
 }
 
 /** A change of the exporter moves most classes so far; services change one by one. */
@@ -20,7 +22,7 @@ const SHOWN = 3;
 
 /** Hints, the weightiest first; none when nothing drifted. */
 export function causesOf(findings: WindowFindings): string[] {
-  const { readings, medianShift, movedClasses, features } = findings;
+  const { readings, medianShift, movedClasses, features, newServices } = findings;
   const drifted = (signal: Signal): boolean =>
     readings.some((reading) => reading.signal === signal && isAbove(reading));
   const of = listed(features.map(({ name }) => name));
@@ -33,6 +35,8 @@ export function causesOf(findings: WindowFindings): string[] {
     causes.push(`changed services (certificate, front end, endpoints): ${names}; most in ${of}`);
   }
   if (drifted('data_quality')) causes.push('the exporter gives another number of packets');
+  if (drifted('new_service'))
+    causes.push(`new services: ${listed(newServices.map(({ name }) => name))}`);
   if (drifted('reject_rise')) causes.push('flows of services that the model does not know');
   if (drifted('class_mix')) causes.push('shares of the classes changed');
   if (drifted('sni_kl')) causes.push(flowsMoved ? 'names changed' : 'names changed, flows did not');

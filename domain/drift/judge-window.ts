@@ -5,14 +5,19 @@
  * large windows do not call trifles drift. What flows look like is compared within classes, by permutation; shares,
  * errors and confidence by a block bootstrap.
  */
+import { PipelineError } from '../../contracts/errors.js';
 import type { Reading, Signal } from '../../contracts/signals.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
+import { calibrationRise, errorChange, labelled, meanRise, type Answered } from './answered.js';
+import type { Chance, Measured } from './block-bootstrap.js';
 import { causesOf } from './causes.js';
-import { drawNull, sumBlocks, totalOf } from './block-bootstrap.js';
-import { klDivergence, quantile } from './distances.js';
+import { quantile } from './distances.js';
 import { defaultFeatureWeight } from './feature-weight.js';
-import { countNames, mostFrequent } from './named-counts.js';
+import { newServices, type NewService } from './new-services.js';
+import { classShift, nameShift } from './share-shifts.js';
 import { compareWithinClasses, type ClassedFlows, type WithinClasses } from './within-classes.js';
+
+export type { Answered } from './answered.js';
 
 /** Flows of a window, binned by the edges of the reference. */
 export interface WindowFlows extends ClassedFlows {
@@ -22,19 +27,6 @@ export interface WindowFlows extends ClassedFlows {
   readonly bins: readonly number[];
   /** [N] registrable domain */
   readonly domains: readonly string[];
-}
-
-/** What the model said of flows that it was not trained with. */
-export interface Answered {
-  readonly n: number;
-  /** [N] hour of each flow, any ids */
-  readonly blocks: Int32Array;
-  /** [N] 1 right, 0 wrong, -1 when nobody knows */
-  readonly right: Int8Array;
-  /** [N] calibrated probability of the answer */
-  readonly confidence: Float64Array;
-  /** [N] 1 where the model does not know the service; null for a model that always answers */
-  readonly rejected: Uint8Array | null;
 }
 
 /** Tuning of the judgement. */
@@ -50,7 +42,7 @@ export interface WindowPolicy {
 }
 
 /** The policy in use. */
-const WINDOW_POLICY: WindowPolicy = Object.freeze({
+export const WINDOW_POLICY: WindowPolicy = Object.freeze({
   minRows: 200,
   minClassRows: 30,
   draws: 200,
@@ -59,8 +51,11 @@ const WINDOW_POLICY: WindowPolicy = Object.freeze({
     class_severity: 0.03,
     data_quality: 0.1,
     error_rise: 0.02,
+    error_change: 0.02,
+    ece_rise: 0.01,
     confidence_drop: 0.02,
     reject_rise: 0.03,
+    new_service: 0.001,
     class_mix: 0.02,
     sni_kl: 0.02,
   },
@@ -76,7 +71,7 @@ export interface WindowRequest {
   readonly classes: readonly string[];
   /** Answers to flows of the time of training that did not train. */
   readonly heldOut: Answered;
-  /** Answers to the current window. */
+  /** Answers to the current window, flow for flow. */
   readonly answered: Answered;
   /** Whether shares of classes and names are compared: days of the week differ in them. */
   readonly withShares: boolean;
@@ -104,6 +99,8 @@ export interface JudgedWindow {
   readonly movedClasses: readonly ClassShift[];
   /** The five features that moved most. */
   readonly features: readonly { readonly name: string; readonly value: number }[];
+  /** Names that may be new services, by flows. */
+  readonly newServices: readonly NewService[];
   /** What may lie behind it, for people. */
   readonly causes: readonly string[];
 }
@@ -114,13 +111,19 @@ const CALM_QUANTILE = 0.9;
 const CALM_SHARE = 0.8;
 
 const NOT_JUDGED: JudgedWindow = {
-  ...{ readings: [], judgedClasses: 0, medianShift: 0, movedClasses: [], features: [], causes: [] },
+  ...{ readings: [], judgedClasses: 0, medianShift: 0 },
+  ...{ movedClasses: [], features: [], newServices: [], causes: [] },
 };
 
-/** Judges a window. */
+/**
+ * Judges a window.
+ *
+ * @throws PipelineError DRIFT_SHAPE when the answers are not one for each flow of the window
+ */
 export function judgeWindow(request: WindowRequest): JudgedWindow {
-  const { reference, current, classes } = request;
+  const { reference, current, classes, heldOut, answered } = request;
   const policy = { ...WINDOW_POLICY, ...request.policy };
+  if (answered.n !== current.n) throw notAnswered(request);
   const isJudged = Math.min(reference.n, current.n) >= policy.minRows;
   if (!isJudged) return NOT_JUDGED;
   const random = seededRandom(policy.seed, 'drift', reference.n, current.n);
@@ -131,43 +134,26 @@ export function judgeWindow(request: WindowRequest): JudgedWindow {
     minClassRows: policy.minClassRows,
     draws: policy.draws,
   });
-  const reading = (signal: Signal, value: number, chance: Float64Array): Reading => {
-    const floor = policy.floors[signal];
-    return {
-      ...{ signal, value },
-      threshold: Math.max(quantile(chance, NULL_QUANTILE), floor),
-      calm: Math.max(quantile(chance, CALM_QUANTILE), CALM_SHARE * floor),
-    };
-  };
-  const moved = movedClasses(within, classes, policy);
-  const share = moved.reduce((sum, { rows }) => sum + rows, 0) / Math.max(1, within.rows);
   const chance = { draws: policy.draws, random };
-  const rise = (signal: Signal, of: (answers: Answered, i: number) => number | null): Reading[] => {
-    const found = meanRise(request.heldOut, request.answered, of, chance);
-    return found === null ? [] : [reading(signal, found.value, found.null)];
-  };
-  const shares = (signal: Signal, before: CategoryFlows, now: CategoryFlows): Reading => {
-    const found = shareShift(before, now, chance);
-    return reading(signal, found.value, found.null);
-  };
+  const moved = movedClasses(within, classes, policy);
+  const services = newServicesOf(request);
+  const measured: (readonly [Signal, Measured | null])[] = [
+    ['feature_severity', within.severity],
+    ['class_severity', shareOf(moved, within.rows)],
+    ['data_quality', within.alone],
+    ...answerRises(heldOut, answered, chance),
+    ['new_service', services && shareOf(services, current.n)],
+    ...(request.withShares
+      ? [
+          ['class_mix', classShift(reference, current, classes.length, chance)] as const,
+          ['sni_kl', nameShift(reference, current, classes.length, chance)] as const,
+        ]
+      : []),
+  ];
   const findings = {
-    readings: [
-      reading('feature_severity', within.severity.value, within.severity.null),
-      reading('class_severity', share, Float64Array.of(0)),
-      reading('data_quality', within.alone.value, within.alone.null),
-      ...rise('error_rise', ({ right }, i) => (right[i] === -1 ? null : 1 - right[i]!)), // i < n
-      ...rise('confidence_drop', ({ confidence }, i) => 1 - confidence[i]!), // i < n
-      ...rise('reject_rise', ({ rejected }, i) => rejected?.[i] ?? null),
-      ...(request.withShares
-        ? [
-            shares(
-              ...(['class_mix', byClass(reference, classes.length)] as const),
-              byClass(current, classes.length),
-            ),
-            shares('sni_kl', ...byDomain(reference, current)),
-          ]
-        : []),
-    ],
+    readings: measured.flatMap(([signal, found]) =>
+      found === null ? [] : [readingOf(signal, found, policy.floors[signal])],
+    ),
     judgedClasses: within.classes.length,
     medianShift: quantile(within.classes.length > 0 ? shiftsOf(within) : [0], 0.5),
     movedClasses: moved,
@@ -175,8 +161,67 @@ export function judgeWindow(request: WindowRequest): JudgedWindow {
       .map((value, d) => ({ name: reference.names[d] ?? '', value }))
       .sort((a, b) => b.value - a.value)
       .slice(0, 5),
+    newServices: services ?? [],
   };
   return { ...findings, causes: causesOf(findings) };
+}
+
+function notAnswered({ current, answered }: WindowRequest): PipelineError {
+  return new PipelineError({
+    code: 'DRIFT_SHAPE',
+    found: `${answered.n} answers to the ${current.n} flows of the window`,
+    expected: 'one answer for each flow, in the order of the flows',
+    fix: 'Answer the flows that are judged.',
+  });
+}
+
+function readingOf(signal: Signal, { value, null: chance }: Measured, floor: number): Reading {
+  return {
+    ...{ signal, value },
+    threshold: Math.max(quantile(chance, NULL_QUANTILE), floor),
+    calm: Math.max(quantile(chance, CALM_QUANTILE), CALM_SHARE * floor),
+  };
+}
+
+/** What has been held against chance before it is counted; the floor is its threshold. */
+function beyondChance(value: number): Measured {
+  return { value, null: Float64Array.of(0) };
+}
+
+function shareOf(parts: readonly { readonly rows: number }[], n: number): Measured {
+  return beyondChance(parts.reduce((sum, { rows }) => sum + rows, 0) / Math.max(1, n));
+}
+
+function answerRises(
+  heldOut: Answered,
+  answered: Answered,
+  chance: Chance,
+): (readonly [Signal, Measured | null])[] {
+  const [before, now] = [labelled(heldOut), labelled(answered)];
+  const changed = errorChange(before, now);
+  const rejects = heldOut.rejected !== null && answered.rejected !== null;
+  return [
+    ['error_rise', meanRise(before, now, ({ right }, i) => 1 - right[i]!, chance)], // i < n
+    ['error_change', changed === null ? null : beyondChance(changed)],
+    ['ece_rise', calibrationRise(before, now, chance)],
+    ['confidence_drop', meanRise(heldOut, answered, (of, i) => 1 - of.confidence[i]!, chance)], // i < n
+    ['reject_rise', rejects ? meanRise(heldOut, answered, isRejected, chance) : null],
+  ];
+}
+
+function isRejected({ rejected }: Answered, i: number): number {
+  return rejected?.[i] ?? 0;
+}
+
+/** Null for a model that always answers. */
+function newServicesOf({ reference, current, heldOut, answered }: WindowRequest) {
+  if (heldOut.rejected === null || answered.rejected === null) return null;
+  return newServices(
+    { ...heldOut, rejected: heldOut.rejected },
+    new Set(reference.domains),
+    current.domains,
+    { ...answered, rejected: answered.rejected },
+  );
 }
 
 /** Shares of the features in a severity. */
@@ -203,81 +248,4 @@ function movedClasses(
     .filter(({ shift, z }) => z > least && shift > minClassShift)
     .map(({ name, rows, shift }) => ({ name, rows, shift }))
     .sort((a, b) => b.rows - a.rows || (a.name < b.name ? -1 : 1));
-}
-
-interface Chance {
-  readonly draws: number;
-  readonly random: ReturnType<typeof seededRandom>;
-}
-
-/** How much a mean rose since the held-out flows; null when a side has no value. */
-function meanRise(
-  before: Answered,
-  now: Answered,
-  of: (answers: Answered, i: number) => number | null,
-  { draws, random }: Chance,
-): { value: number; null: Float64Array } | null {
-  const sumsOf = (answers: Answered) =>
-    sumBlocks(answers.blocks, 2, (sums, base, i) => {
-      const value = of(answers, i);
-      if (value === null) return;
-      sums[base]! += value; // two sums a block
-      sums[base + 1]! += 1;
-    });
-  const rise = (current: Float64Array, reference: Float64Array): number =>
-    current[0]! / Math.max(1, current[1]!) - reference[0]! / Math.max(1, reference[1]!); // two sums
-  const blocks = sumsOf(before);
-  const [reference, current] = [totalOf(blocks), totalOf(sumsOf(now))];
-  if (reference[1] === 0 || current[1] === 0) return null;
-  const sizes = { current: now.n, reference: before.n };
-  return { value: rise(current, reference), null: drawNull(blocks, sizes, draws, random, rise) };
-}
-
-/** Flows by category. */
-interface CategoryFlows {
-  readonly blocks: Int32Array;
-  /** [N] -1 is left out */
-  readonly category: Int32Array;
-  readonly count: number;
-}
-
-/** KL divergence of the shares now from those before, in nats. */
-function shareShift(
-  before: CategoryFlows,
-  now: CategoryFlows,
-  { draws, random }: Chance,
-): { value: number; null: Float64Array } {
-  const sumsOf = ({ blocks, category, count }: CategoryFlows) =>
-    sumBlocks(blocks, count, (sums, base, i) => {
-      const k = category[i]!; // i < n
-      if (k >= 0) sums[base + k]! += 1; // k < count
-    });
-  const blocks = sumsOf(before);
-  const sizes = { current: now.category.length, reference: before.category.length };
-  return {
-    value: klDivergence(totalOf(sumsOf(now)), totalOf(blocks)),
-    null: drawNull(blocks, sizes, draws, random, (current, reference) =>
-      klDivergence(current, reference),
-    ),
-  };
-}
-
-function byClass({ blocks, classes }: WindowFlows, count: number): CategoryFlows {
-  return { blocks, category: classes, count };
-}
-
-/** Domains that are counted by name; all others are one. */
-const TOP_DOMAINS = 500;
-/** Rarer domains of the reference are among the others, so that "never seen" has a share in both windows. */
-const MIN_DOMAIN_ROWS = 5;
-
-function byDomain(reference: WindowFlows, current: WindowFlows): [CategoryFlows, CategoryFlows] {
-  const frequent = mostFrequent(countNames(reference.domains), TOP_DOMAINS, MIN_DOMAIN_ROWS);
-  const index = new Map(frequent.map((name, k) => [name, k]));
-  const of = ({ blocks, domains }: WindowFlows): CategoryFlows => ({
-    blocks,
-    category: Int32Array.from(domains, (name) => index.get(name) ?? index.size),
-    count: index.size + 1,
-  });
-  return [of(reference), of(current)];
 }

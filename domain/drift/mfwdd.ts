@@ -1,7 +1,7 @@
 /**
  * MFWDD as published: a test of each feature, weighted by how much the model relies on it.
  *
- * Thresholds are fixed and know nothing of the sizes of the windows; `judge-drift.ts` has ones that do. This is the
+ * Thresholds are fixed and know nothing of the sizes of the windows; `judge-window.ts` has ones that do. This is the
  * method to compare published figures with.
  *
  * @see MFWDD, doi 10.23919/CNSM62983.2024.10814630; golden vectors of its code: test/golden/mfwdd.json

@@ -13,6 +13,7 @@
  * @see MFWDD, doi 10.23919/CNSM62983.2024.10814630 (severity = weighted mean of scaled Wasserstein distances)
  */
 import type { SeededRandom } from '../../contracts/seeded-random.js';
+import type { Measured } from './block-bootstrap.js';
 import { jensenShannonDistance, scaledWassersteinOfCounts } from './distances.js';
 
 /** N flows of one side. */
@@ -43,13 +44,6 @@ export interface WithinClassesRequest {
   readonly random: Pick<SeededRandom, 'below'>;
 }
 
-/** A statistic and what it reaches by chance. */
-export interface Permuted {
-  readonly value: number;
-  /** [draws] */
-  readonly null: Float64Array;
-}
-
 /** A class that was judged by itself. */
 export interface MovedClass {
   readonly index: number;
@@ -66,9 +60,9 @@ export interface MovedClass {
 export interface WithinClasses {
   /** Flows of classes that both sides have. */
   readonly rows: number;
-  readonly severity: Permuted;
+  readonly severity: Measured;
   /** Jensen-Shannon distance of the feature that is compared by itself. */
-  readonly alone: Permuted;
+  readonly alone: Measured;
   /** By z, greatest first. */
   readonly classes: readonly MovedClass[];
   /** The greatest z of each draw, [draws]. */
@@ -283,7 +277,7 @@ function distanceAlone(
 }
 
 /** The first is what was seen, the others are the null. */
-function permuted(values: Float64Array): Permuted {
+function permuted(values: Float64Array): Measured {
   return { value: values[0] ?? 0, null: values.subarray(1) };
 }
 

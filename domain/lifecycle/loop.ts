@@ -9,11 +9,11 @@
  *                       └─ lost, failed, expired, refused, worse in shadow ─▶ idle, cooling down
  */
 import type { JsonObject } from '../../contracts/json.js';
-import type { JudgedFlows } from '../../contracts/lifecycle.js';
+import type { GateEvidence, JudgedFlows } from '../../contracts/lifecycle.js';
 import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { isAbove, type Reading } from '../../contracts/signals.js';
 import { SILENT, stepAlarm, type Alarm } from './alarm.js';
-import { judgeGate, type GateEvidence } from './gate.js';
+import { judgeGate } from './gate.js';
 
 /** A window of flows was judged. */
 export interface WindowJudged extends JudgedFlows {
@@ -24,6 +24,8 @@ export interface WindowJudged extends JudgedFlows {
 /** A challenger was trained and compared with the champion on rows that neither has seen. */
 interface RetrainFinished {
   readonly kind: 'retrain_finished';
+  /** The version that it was compared with. */
+  readonly champion: string;
   readonly challenger: string;
   readonly gate: GateEvidence;
   readonly at: number;
@@ -56,6 +58,8 @@ export type LoopEvent =
       readonly reason: string;
       readonly at: number;
     }
+  /** Somebody else has moved the serving alias. */
+  | { readonly kind: 'serving_moved'; readonly version: string; readonly at: number }
   | { readonly kind: 'retrain_forced'; readonly by: string; readonly at: number }
   | {
       readonly kind: 'promote_asked';
@@ -73,6 +77,8 @@ export type LoopCommand =
       readonly kind: 'start_retrain';
       readonly partition: string;
       readonly attempt: number;
+      /** Flows before this may train, epoch ms. */
+      readonly endMs: number;
       /** Flows before this train nothing, epoch ms; null when no schema break is known. */
       readonly notBeforeMs: number | null;
       /** The newest flows alone train and gate, in time order. */
@@ -108,6 +114,7 @@ export type DecisionKind =
   | 'promoted'
   | 'roll_back'
   | 'rolled_back'
+  | 'moved' // another version serves, and nobody told the loop
   | 'settled' // the watch after a promotion ended well
   | 'paused'
   | 'resumed'
@@ -258,6 +265,8 @@ export function stepLoop(state: LoopState, event: LoopEvent): LoopStep {
           record('failed', state.partition, `rollback failed: ${event.reason}`, {}, event.at),
         ],
       };
+    case 'serving_moved':
+      return onMoved(state, event);
     case 'retrain_forced':
     case 'promote_asked':
     case 'rollback_asked':
@@ -274,6 +283,11 @@ export function versionsToScore({ phase, serving, previous, watchUntilMs }: Loop
   const challenger = phase.name === 'shadow' ? phase.challenger : null;
   const before = watchUntilMs === null ? null : previous;
   return [serving, challenger, before].filter((version) => version !== null);
+}
+
+/** The version that is to take over; null while there is none. */
+export function challengerOf({ phase }: LoopState): string | null {
+  return 'challenger' in phase ? phase.challenger : null;
 }
 
 function onWindow(before: LoopState, window: WindowJudged): LoopStep {
@@ -514,11 +528,12 @@ function retrainCommand(
   { breakMs, openBreakMs }: LoopState,
   { trigger, attempt }: Extract<Phase, { name: 'retraining' }>,
 ): LoopCommand {
-  const { partition, afterSchemaBreak, reason } = trigger;
+  const { partition, endMs, afterSchemaBreak, reason } = trigger;
   return {
     kind: 'start_retrain',
     partition,
     attempt,
+    endMs,
     notBeforeMs: openBreakMs ?? breakMs,
     afterSchemaBreak,
     reason,
@@ -547,8 +562,12 @@ function onRetrainFailed(
 function onFinished(
   state: LoopState,
   { trigger }: Extract<Phase, { name: 'retraining' }>,
-  { challenger, gate, at }: RetrainFinished,
+  { champion, challenger, gate, at }: RetrainFinished,
 ): LoopStep {
+  if (champion !== state.serving) {
+    const reason = `challenger ${challenger} was compared with version ${champion}, ${state.serving ?? 'none'} serves`;
+    return giveUp(state, trigger, 'keep', reason, at);
+  }
   const { passed, against } = judgeGate(state.policy.gate, gate, trigger.afterSchemaBreak);
   const scores = `macro-F1 ${gate.challengerF1.toFixed(4)} against ${gate.championF1.toFixed(4)} on ${gate.heldOutRows} held-out rows`;
   const evidence = { ...evidenceOf(trigger), challenger, gate: gateJson(gate) };
@@ -713,6 +732,28 @@ function onRolledBack(
   };
 }
 
+/** Another version serves: what was known of the one before is void. A move of the loop's own is not heard of here. */
+function onMoved(
+  state: LoopState,
+  { version, at }: Extract<LoopEvent, { kind: 'serving_moved' }>,
+): LoopStep {
+  const { phase, serving, partition } = state;
+  if (version === serving || phase.name === 'promoting' || phase.name === 'rolling_back') {
+    return unchanged(state);
+  }
+  const reason = `version ${version} serves in place of ${serving ?? 'none'}: somebody moved the alias`;
+  return {
+    state: {
+      ...settled(state, state.coolUntilMs),
+      phase: phase.name === 'retraining' ? phase : { name: 'idle' },
+      serving: version,
+      previous: serving,
+      watchUntilMs: null,
+    },
+    commands: [record('moved', partition, reason, { from: serving, to: version }, at)],
+  };
+}
+
 /** What a person asked for. */
 function onAsked(
   state: LoopState,
@@ -746,6 +787,7 @@ function onAsked(
   };
   switch (event.kind) {
     case 'retrain_forced':
+      if (state.partition === '') return refuse('no window has been judged yet');
       return startRetrain(state, trigger, event.at);
     case 'promote_asked':
       if (event.version === serving) return refuse(`version ${serving} serves already`);
@@ -824,8 +866,8 @@ function about(window: WindowJudged, alarms: readonly Reading[] = []): JsonObjec
   };
 }
 
-function evidenceOf({ evidence, afterSchemaBreak }: Trigger): JsonObject {
-  return { ...evidence, afterSchemaBreak };
+function evidenceOf({ evidence, afterSchemaBreak, reason }: Trigger): JsonObject {
+  return { ...evidence, afterSchemaBreak, because: reason };
 }
 
 function gateJson({ gain, classes, ...gate }: GateEvidence): JsonObject {

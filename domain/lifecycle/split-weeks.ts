@@ -29,41 +29,10 @@ export function splitWeeks(weeks: readonly string[]): WeekSplit | undefined {
   };
 }
 
-/** Days of the newest week, ISO weekdays: Friday decides early stopping and weights, the weekend compares. */
-const RETRAIN_DAYS = { train: [1, 2, 3, 4], validate: [5], heldOut: [6, 7] } as const;
-
-/** Days of a week; null is all seven. */
-export interface WeekSlice {
-  readonly week: string;
-  readonly days: readonly number[] | null;
-}
-
 /** All days of the weeks, as a selection of rows. */
 export function wholeWeeks(weeks: readonly string[]): {
   kind: 'slices';
   slices: { week: string; days: null }[];
 } {
   return { kind: 'slices', slices: weeks.map((week) => ({ week, days: null })) };
-}
-
-/**
- * A retraining with the newest week: recent weeks and its Monday to Friday train, its weekend, which
- * neither model has seen, compares.
- *
- * @param weeks usable weeks, oldest first, the newest last
- * @param recent how many weeks before the newest train
- */
-export function splitForRetraining(
-  weeks: readonly string[],
-  recent: number,
-): { train: WeekSlice[]; validate: WeekSlice[]; heldOut: WeekSlice[] } {
-  const newest = weeks.slice(-1);
-  const before = weeks.slice(0, -1).slice(-recent);
-  const days = (part: keyof typeof RETRAIN_DAYS): WeekSlice[] =>
-    newest.map((week) => ({ week, days: RETRAIN_DAYS[part] }));
-  return {
-    train: [...before.map((week) => ({ week, days: null })), ...days('train')],
-    validate: days('validate'),
-    heldOut: days('heldOut'),
-  };
 }

@@ -7,14 +7,14 @@ import {
   bootstrapScores,
   groupByDayAndClass,
   type Bootstrapped,
+  type BootstrapRequest,
   type ScoreIntervals,
 } from './bootstrap.js';
 import { confusionMatrix, scoreConfusion } from './classification.js';
 import { calibrationError, reliabilityBins, type ReliabilityBin } from './reliability.js';
 
-/** What both said of the flows of one week. */
-export interface PairedAnswers {
-  readonly partition: string;
+/** What both said of the same flows. */
+export interface PairedFlows {
   /** [N] true classes. */
   readonly labels: Int32Array;
   /** [N] ms since 1970. */
@@ -23,6 +23,11 @@ export interface PairedAnswers {
   readonly predicted: readonly [Int32Array, Int32Array];
   /** [N] each: probability of the predicted class. */
   readonly confidence: readonly [Float64Array, Float64Array];
+}
+
+/** The same of one week. */
+export interface PairedAnswers extends PairedFlows {
+  readonly partition: string;
 }
 
 /** One of the two on all flows. */
@@ -73,27 +78,42 @@ export function compareAnswers(
   weeks: readonly PairedAnswers[],
   classes: readonly string[],
 ): PairedComparison {
-  const all = join(weeks);
-  const whole = intervals(all, classes.length);
-  const perClass = all.predicted.map(
-    (predicted) =>
-      scoreConfusion(confusionMatrix(all.labels, predicted, classes.length), classes).perClass,
-  );
-  const scores = (m: 0 | 1): ComparedScores => {
-    const right = all.predicted[m].map((k, i) => (k === all.labels[i] ? 1 : 0));
-    const reliability = reliabilityBins(all.confidence[m], right);
-    return { ...whole.models[m]!, ece: calibrationError(reliability), reliability }; // two models
-  };
   return {
-    rows: all.labels.length,
-    models: [scores(0), scores(1)],
-    gain: whole.gains[1]!, // two models
+    ...comparePair(join(weeks), classes, randomOf('all')),
     weeks: weeks.map((week) => {
-      const { models, gains } = intervals(week, classes.length);
       const { partition, labels } = week;
+      const { models, gains } = intervals(week, classes.length, randomOf(partition));
       const both = [models[0]!, models[1]!] as const; // two models
       return { partition, rows: labels.length, models: both, gain: gains[1]! };
     }),
+  };
+}
+
+/**
+ * Compares on all flows as one.
+ *
+ * @param classes [K] of both
+ */
+export function comparePair(
+  answers: PairedFlows,
+  classes: readonly string[],
+  random: BootstrapRequest['random'],
+): Omit<PairedComparison, 'weeks'> {
+  const { labels, predicted: both, confidence } = answers;
+  const { models, gains } = intervals(answers, classes.length, random);
+  const perClass = both.map(
+    (predicted) =>
+      scoreConfusion(confusionMatrix(labels, predicted, classes.length), classes).perClass,
+  );
+  const scores = (m: 0 | 1): ComparedScores => {
+    const right = both[m].map((k, i) => (k === labels[i] ? 1 : 0));
+    const reliability = reliabilityBins(confidence[m], right);
+    return { ...models[m]!, ece: calibrationError(reliability), reliability }; // two models
+  };
+  return {
+    rows: labels.length,
+    models: [scores(0), scores(1)],
+    gain: gains[1]!, // two models
     classes: classes
       .map((name, k): ComparedClass => {
         const f1 = [perClass[0]?.[k]?.f1 ?? 0, perClass[1]?.[k]?.f1 ?? 0] as const;
@@ -104,20 +124,25 @@ export function compareAnswers(
   };
 }
 
-function intervals(answers: PairedAnswers, classCount: number): Bootstrapped {
-  const { partition, labels, predicted, timeFirstMs } = answers;
+function intervals(
+  { labels, predicted, timeFirstMs }: PairedFlows,
+  classCount: number,
+  random: BootstrapRequest['random'],
+): Bootstrapped {
   const groups = groupByDayAndClass(timeFirstMs, labels);
-  const random = seededRandom('compare', partition);
   return bootstrapScores({ labels, predicted, classCount, groups, random });
 }
 
-function join(weeks: readonly PairedAnswers[]): PairedAnswers {
+function randomOf(partition: string): BootstrapRequest['random'] {
+  return seededRandom('compare', partition);
+}
+
+function join(weeks: readonly PairedAnswers[]): PairedFlows {
   const ints = (of: (week: PairedAnswers) => Int32Array): Int32Array =>
     Int32Array.from(weeks.flatMap((week) => [...of(week)]));
   const floats = (of: (week: PairedAnswers) => Float64Array): Float64Array =>
     Float64Array.from(weeks.flatMap((week) => [...of(week)]));
   return {
-    partition: 'all',
     labels: ints(({ labels }) => labels),
     timeFirstMs: floats(({ timeFirstMs }) => timeFirstMs),
     predicted: [ints(({ predicted }) => predicted[0]), ints(({ predicted }) => predicted[1])],

@@ -1,7 +1,5 @@
 /** How often a classifier is right by how sure it is. N flows. */
-
-/** Bins of equal width, (lo, hi]: Guo et al. 2017, "On Calibration of Modern Neural Networks". */
-const BINS = 15;
+import { RELIABILITY_BINS, reliabilityBinOf } from '../../domain/drift/reliability-bin.js';
 
 /** Flows of about the same confidence; the mean confidence and the accuracy are 0 without flows. */
 export interface ReliabilityBin {
@@ -21,12 +19,12 @@ export function reliabilityBins(
   confidence: ArrayLike<number>,
   right: ArrayLike<number>,
 ): ReliabilityBin[] {
-  const rows = new Float64Array(BINS);
-  const confident = new Float64Array(BINS);
-  const hits = new Float64Array(BINS);
+  const rows = new Float64Array(RELIABILITY_BINS);
+  const confident = new Float64Array(RELIABILITY_BINS);
+  const hits = new Float64Array(RELIABILITY_BINS);
   for (let i = 0; i < confidence.length; i++) {
     const p = confidence[i]!; // i < length, and every bin below is in range
-    const bin = Math.min(BINS - 1, Math.max(0, Math.ceil(p * BINS) - 1));
+    const bin = reliabilityBinOf(p);
     rows[bin]!++;
     confident[bin]! += p;
     if (right[i]) hits[bin]!++;

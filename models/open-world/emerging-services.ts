@@ -7,6 +7,7 @@
  * second rule finds new services that behave like a known one, of which the model is sure. Names and networks are
  * used to find and name candidates only; no model sees them.
  */
+import { wilsonLowerBound } from '../../domain/drift/wilson-bound.js';
 
 /** Flows of one week under domains that training had not. */
 export interface NewNames {
@@ -110,7 +111,8 @@ function candidateDomains({ counts }: NewNames): string[] {
 
 function isRejected(counts: readonly NameCount[]): boolean {
   const rejected = sumOf(counts, 'rejected');
-  return rejected >= MIN_FLOWS && lowerBound(rejected, sumOf(counts, 'flows')) > MIN_REJECTED_SHARE;
+  const least = wilsonLowerBound(rejected, sumOf(counts, 'flows'), BOUND_DEVIATIONS);
+  return rejected >= MIN_FLOWS && least > MIN_REJECTED_SHARE;
 }
 
 /** Null when no network has most of the flows. */
@@ -188,12 +190,4 @@ function lastFlows({ weeks }: EmergingService): number {
 
 function sumOf(counts: readonly NameCount[], of: 'flows' | 'rejected'): number {
   return counts.reduce((sum, count) => sum + count[of], 0);
-}
-
-/** Wilson's lower bound of a share (JASA 22, 1927). */
-function lowerBound(hits: number, n: number): number {
-  const z2 = BOUND_DEVIATIONS ** 2;
-  const share = hits / n;
-  const spread = BOUND_DEVIATIONS * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n * n));
-  return (share + z2 / (2 * n) - spread) / (1 + z2 / n);
 }

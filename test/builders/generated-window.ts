@@ -1,6 +1,6 @@
 /** Drift windows from generated weeks: what tests of drift compare. */
 import { binFlows, fitFlowBins, type FlowColumns } from '../../domain/drift/bin-flows.js';
-import type { DriftWindow } from '../../domain/drift/judge-drift.js';
+import type { WindowFlows } from '../../domain/drift/judge-window.js';
 import { MAX_ROW_BYTES, writeFlowRow } from '../../domain/traffic/generator-csv.js';
 import { generateDay, type GeneratedFlow } from '../../domain/traffic/generator-day.js';
 import type { FlowShape } from '../../domain/traffic/generator-packets.js';
@@ -82,16 +82,19 @@ function recordOf({ shape, ...flow }: GeneratedFlow): FlowRecord {
   };
 }
 
+/** A window before its flows are classed. */
+type UnclassedFlows = Omit<WindowFlows, 'classes'>;
+
 /** Both windows, binned by the reference. */
 export function windowsOf(
   reference: readonly FlowRecord[],
   current: readonly FlowRecord[],
-): { reference: DriftWindow; current: DriftWindow } {
+): { reference: UnclassedFlows; current: UnclassedFlows } {
   const bins = fitFlowBins(columnsOf(reference));
-  const window = (flows: readonly FlowRecord[]): DriftWindow => ({
+  const window = (flows: readonly FlowRecord[]): UnclassedFlows => ({
     ...binFlows(columnsOf(flows), bins),
     blocks: Int32Array.from(flows, (flow) => Math.floor(flow.timeFirstUs / 3.6e9)),
-    sniDomains: flows.map((flow) => flow.tlsSni.split('.').slice(-2).join('.')),
+    domains: flows.map((flow) => flow.tlsSni.split('.').slice(-2).join('.')),
   });
   return { reference: window(reference), current: window(current) };
 }

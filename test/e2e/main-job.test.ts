@@ -1,5 +1,6 @@
 /** The main job on small data: the whole way from files to a promoted model, on the real servers. */
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -7,6 +8,7 @@ import { z } from 'zod';
 import { EXPERIMENT } from '../../activities/model-store.js';
 import { installation } from '../../activities/installation.js';
 import type { UpDocument } from '../../contracts/report.js';
+import { SIGNALS } from '../../contracts/signals.js';
 import { FeatureDb, quote } from '../../feature-store/duckdb.js';
 import { MlflowClient } from '../../models/registry/mlflow-client.js';
 import { createHome, type Started, type TestHome } from './sentinel.js';
@@ -133,13 +135,9 @@ describe('the JSON document', () => {
 
   test('finds the change of the exporter, and tells of the retraining that followed', () => {
     const verdicts = document.drift.filter(({ partition }) => partition === '2022-W26');
-    expect(verdicts.map(({ statistic }) => statistic)).toEqual([
-      'histogram_severity',
-      'ppi_severity',
-      'size_severity',
-      'sni_kl',
-    ]);
-    expect(verdicts.some(({ verdict }) => verdict === 'drifted')).toBe(true);
+    expect(verdicts.map(({ statistic }) => statistic)).toEqual([...SIGNALS].sort());
+    const drifted = verdicts.filter(({ verdict }) => verdict === 'drifted');
+    expect(drifted.map(({ statistic }) => statistic)).toContain('feature_severity');
     const [retrain] = document.retrains;
     expect(retrain).toMatchObject({ model: 'app-ensemble', promoted: true, version: '2' });
     expect(retrain?.reason).toMatch(/^2022-W26: .* > /);
@@ -243,6 +241,21 @@ describe('MLflow', () => {
     expect(files.filter(({ path }) => path.endsWith('.svg')).length).toBeGreaterThan(0);
   });
 
+  test('has the page and the values of each judged week beside the version that answered it', async () => {
+    const version = await mlflow.models.getVersion('app-ensemble', '1');
+    const runId = version?.runId ?? '';
+    const { files } = await get<{ files: { path: string }[] }>(
+      `artifacts/list?run_id=${runId}&path=drift`,
+    );
+    expect(files.map(({ path }) => path)).toContain('drift/2022-W26.html');
+    const [point] = await mlflow.runs.metricHistory(runId, 'drift.feature_severity');
+    expect(point?.timestampMs).toBe(Date.parse('2022-07-04'));
+    const drift = document.drift.find(
+      ({ partition, statistic }) => partition === '2022-W26' && statistic === 'feature_severity',
+    );
+    expect(point?.value).toBeCloseTo(drift?.value ?? NaN, 10);
+  });
+
   test('has one experiment, and one finished run for each version', async () => {
     const { experiment } = await get<{ experiment: { experiment_id: string } }>(
       `experiments/get-by-name?experiment_name=${EXPERIMENT}`,
@@ -272,12 +285,28 @@ describe('the command line, while the servers run', () => {
 
   test("shows the schedule, ticking, in Temporal's own CLI", async () => {
     const { stdout } = await home.run('temporal', 'schedule', 'list', '--output', 'json');
-    expect(JSON.parse(stdout)).toMatchObject([{ scheduleId: 'weekly' }]);
+    expect(JSON.parse(stdout)).toMatchObject([{ scheduleId: 'daily' }, { scheduleId: 'weekly' }]);
     const { stdout: weekly } = await home.run(
       ...['temporal', 'schedule', 'describe', '--schedule-id', 'weekly', '--output', 'json'],
     );
     const { schedule } = JSON.parse(weekly) as { schedule: { state: { paused?: boolean } } }; // the CLI's own format
     expect(schedule.state.paused ?? false).toBe(false);
+  });
+
+  test('tells what drifted in a week, and why, also as a page', async () => {
+    const out = join(home.layout.home, 'drift.html');
+    const { code, stdout } = await home.run('drift', '--week', '2022-W26', '--json', '--out', out);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ partition: '2022-W26', model: 'app-ensemble', version: '1' },
+      causes: expect.arrayContaining([expect.stringMatching(/^exporter change/)]) as unknown,
+    });
+    expect(await readFile(out, 'utf8')).toContain('exporter change');
+    const newest = await home.run('drift');
+    expect(newest.stdout).toMatch(/^2022-W27: \d+ flows/);
+    const unknown = await home.run('drift', '--day', '2022-07-02', '--json');
+    expect(unknown.code).toBe(1);
+    expect(JSON.parse(unknown.stdout)).toMatchObject({ errors: [{ code: 'DRIFT_NOT_JUDGED' }] });
   });
 
   test('a failed ingest is one document too', async () => {

@@ -7,10 +7,8 @@ import {
   LEAKING_COLUMNS,
   type FlowNumbers,
 } from '../../domain/traffic/features.js';
-import { aggregateTraffic } from '../../feature-store/aggregate.js';
 import { compactTable } from '../../feature-store/compact.js';
-import type { CommitResult } from '../../feature-store/delta/commit.js';
-import { commitDerived, flowsOfWeek } from '../../feature-store/derived.js';
+import { flowsOfWeek } from '../../feature-store/derived.js';
 import { registrableDomain, selectFeatures } from '../../feature-store/feature-sql.js';
 import { parseFlows } from '../../feature-store/ingest/parse-flows.js';
 import { queryTables } from '../../feature-store/query-tables.js';
@@ -24,19 +22,12 @@ import {
   aFlow,
   aHome,
   deriveFeatures,
+  deriveTraffic,
   flowCsv,
   ingest,
   REAL_FLOWS,
   type StoreHome,
 } from './store-builders.js';
-
-async function deriveTraffic(home: StoreHome, week: string): Promise<CommitResult[]> {
-  const { hourly, daily } = await aggregateTraffic({ ...home, week, stagingDir: home.staging() });
-  return [
-    await commitDerived({ tablesRoot: home.tablesRoot, derived: hourly }),
-    await commitDerived({ tablesRoot: home.tablesRoot, derived: daily }),
-  ];
-}
 
 async function aWeekOfFlows(home: StoreHome): Promise<void> {
   const flows = [

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import { aggregateTraffic } from '../../feature-store/aggregate.js';
 import { commitDerived } from '../../feature-store/derived.js';
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { buildFeatures } from '../../feature-store/features.js';
@@ -28,14 +29,21 @@ export interface StoreHome {
 }
 
 export async function aHome(): Promise<StoreHome> {
+  const { close, ...home } = await openHome();
+  onTestFinished(close);
+  return home;
+}
+
+/** The same for all tests of a file, which closes it. */
+export async function openHome(): Promise<StoreHome & { readonly close: () => Promise<void> }> {
   const root = await mkdtemp(path.join(tmpdir(), 'sentinel-store-'));
   const db = await FeatureDb.open({ threads: 2, extensionDirectory: EXTENSIONS });
-  onTestFinished(async () => {
-    db.close();
-    await rm(root, { recursive: true, force: true });
-  });
   let count = 0;
   return {
+    close: async () => {
+      db.close();
+      await rm(root, { recursive: true, force: true });
+    },
     root,
     tablesRoot: path.join(root, 'tables'),
     db,
@@ -109,4 +117,13 @@ export async function deriveFeatures(home: StoreHome, weeks?: readonly string[])
     const derived = await buildFeatures({ ...home, week, stagingDir: home.staging() });
     await commitDerived({ tablesRoot: home.tablesRoot, derived });
   }
+}
+
+/** Builds `traffic_hourly` and `traffic_daily` of a week. */
+export async function deriveTraffic(home: StoreHome, week: string): Promise<CommitResult[]> {
+  const { hourly, daily } = await aggregateTraffic({ ...home, week, stagingDir: home.staging() });
+  return [
+    await commitDerived({ tablesRoot: home.tablesRoot, derived: hourly }),
+    await commitDerived({ tablesRoot: home.tablesRoot, derived: daily }),
+  ];
 }

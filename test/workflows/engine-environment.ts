@@ -54,12 +54,18 @@ export interface EngineOptions {
   readonly layout?: HomeLayout;
   /** Further settings of the server. @default none */
   readonly serverArgs?: readonly string[];
+  /** @default one that nobody serves: most tests do not ask the registry */
+  readonly mlflowUrl?: string;
+  /** Workflows that the first workers serve; those after a restart serve the ones of this tree. @default the same */
+  readonly firstWorkflows?: string;
 }
 
 /** The workflows of the source tree, bundled as set-up does it. */
-export function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+export function bundleWorkflows(
+  workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    workflowsPath,
     logger: new DefaultLogger('WARN'),
   });
 }
@@ -89,6 +95,8 @@ export async function startEngine({
   others = {},
   layout,
   serverArgs = [],
+  mlflowUrl = 'http://127.0.0.1:9',
+  firstWorkflows,
 }: EngineOptions): Promise<EngineEnvironment> {
   const home = layout ?? (await temporaryHome());
   const converter = dataConverter(home);
@@ -118,14 +126,14 @@ export async function startEngine({
       recorder,
       setupDir: installation.setupDir,
       computeEntry: installation.computeEntry,
-      mlflowUrl: 'http://127.0.0.1:9', // no task of these tests asks the registry
+      mlflowUrl,
       temporal: server.client,
       plans,
     }),
     ...withTaskLogs(home, checkedActivities({ noop })),
     ...others,
   };
-  async function startWorkers(): Promise<() => Promise<void>> {
+  async function startWorkers(workflowBundle = bundle): Promise<() => Promise<void>> {
     const workers = await Promise.all(
       QUEUES.map((taskQueue) =>
         Worker.create({
@@ -137,7 +145,7 @@ export async function startEngine({
           defaultHeartbeatThrottleInterval: '2s',
           shutdownGraceTime: '1s',
           ...((taskQueue === 'control' || taskQueue === 'triggers') && {
-            workflowBundle: bundle,
+            workflowBundle,
             sinks: recorder.sinks,
           }),
         }),
@@ -150,7 +158,9 @@ export async function startEngine({
     };
   }
 
-  let stopWorkers = await startWorkers();
+  let stopWorkers = await startWorkers(
+    firstWorkflows === undefined ? bundle : await bundleWorkflows(firstWorkflows),
+  );
   return {
     server,
     layout: home,

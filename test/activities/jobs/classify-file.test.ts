@@ -6,11 +6,17 @@ import {
   type ClassifiedFile,
   type ClassifyRequest,
 } from '../../../activities/jobs/classify-file.js';
-import { predictFlowsJob } from '../../../activities/jobs/predict-flows.js';
 import { listSources } from '../../../feature-store/sources/list-sources.js';
 import { RAW_COLUMNS } from '../../../feature-store/sources/flow-columns.js';
 import { aHome, flowCsv, type StoreHome } from '../../feature-store/store-builders.js';
-import { aTrainedModel, anEnsemble, contextOf, flowsOfWeek, fourWeeks } from './four-weeks.js';
+import {
+  aTrainedModel,
+  anEnsemble,
+  contextOf,
+  flowsOfWeek,
+  fourWeeks,
+  watchedBy,
+} from './four-weeks.js';
 
 const MONDAY = '06-27';
 const UNLABELLED = RAW_COLUMNS.map(({ name }) => name).filter(
@@ -46,10 +52,8 @@ test('a file is labelled as the weekly run labels the same flows', async () => {
   const split = await fourWeeks(home);
   const model = await anEnsemble(home, split);
   const file = await home.file('new.csv', csv);
-  const weekly = await predictFlowsJob(
-    { model, version: split.features.version, week: '2022-W26' },
-    await contextOf(home),
-  );
+  const { versions } = await watchedBy(home, split, model);
+  const weekly = versions[0]!; // the serving one answers
   const files = weekly.staged.map((one) => `'${one.file}'`).join(', ');
   const expected = await home.db.rows(
     `SELECT predicted, probability, rejected FROM read_parquet([${files}]) ORDER BY source_row`,

@@ -3,10 +3,12 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fitEnsembleJob } from '../../../activities/jobs/fit-ensemble.js';
 import type { JobContext } from '../../../activities/jobs/index.js';
+import { judgeWindowJob, type WindowJudgement } from '../../../activities/jobs/judge-window.js';
 import type { LocalModel } from '../../../activities/jobs/open-model.js';
 import { trainModelJob } from '../../../activities/jobs/train-model.js';
 import { homeLayout } from '../../../contracts/home.js';
 import type { Preset, Split, Target } from '../../../contracts/schemas/values.js';
+import { weekStart } from '../../../dag/partitions.js';
 import { wholeWeeks } from '../../../domain/lifecycle/split-weeks.js';
 import {
   aFlow,
@@ -87,4 +89,18 @@ export async function anEnsemble(home: StoreHome, split: Split): Promise<LocalMo
   const reject = { score: 'maxProbability', threshold: 0, perClass: { 'app-1': 1.1 } };
   await writeFile(file, JSON.stringify({ ...manifest, reject }));
   return { name, version: '1', folder, transformer: model.transformer, members };
+}
+
+/** What a model says of the last week, which is watched. */
+export async function watchedBy(
+  home: StoreHome,
+  split: Split,
+  serving: LocalModel,
+): Promise<WindowJudgement> {
+  const partition = '2022-W26';
+  const startMs = weekStart(partition).getTime();
+  const window = { partition, length: 'week', startMs, endMs: startMs + 7 * 86_400_000 } as const;
+  const { version } = split.features;
+  const request = { serving, others: [], split, version, window, preset };
+  return judgeWindowJob(request, await contextOf(home));
 }

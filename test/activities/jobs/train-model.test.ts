@@ -5,12 +5,18 @@ import { evaluateModelJob } from '../../../activities/jobs/evaluate-model.js';
 import { fitEnsembleJob } from '../../../activities/jobs/fit-ensemble.js';
 import type { LocalModel } from '../../../activities/jobs/open-model.js';
 import { trainModelJob } from '../../../activities/jobs/train-model.js';
-import { predictFlowsJob } from '../../../activities/jobs/predict-flows.js';
 
 import { wholeWeeks } from '../../../domain/lifecycle/split-weeks.js';
 import { readTransformer, transformerHash } from '../../../feature-store/transformer-store.js';
 import { aHome } from '../../feature-store/store-builders.js';
-import { aTrainedModel, anEnsemble, contextOf, fourWeeks, preset } from './four-weeks.js';
+import {
+  aTrainedModel,
+  anEnsemble,
+  contextOf,
+  fourWeeks,
+  preset,
+  watchedBy,
+} from './four-weeks.js';
 
 const fileOf = ({ folder }: LocalModel) => path.join(folder, 'transformer.json');
 
@@ -62,11 +68,10 @@ test('a version that names no transformer predicts as before, another transforme
   const home = await aHome();
   const split = await fourWeeks(home);
   const model = await aTrainedModel(home, split);
-  const predict = async (local: LocalModel) =>
-    predictFlowsJob(
-      { model: local, version: split.features.version, week: '2022-W26' },
-      await contextOf(home),
-    );
+  const predict = async (local: LocalModel) => {
+    const { versions } = await watchedBy(home, split, local);
+    return versions[0]!; // the serving one answers
+  };
   const said = async (local: LocalModel) => {
     const { staged, score } = await predict(local);
     const files = staged.map(({ file }) => `'${file}'`).join(', ');
@@ -126,11 +131,8 @@ test('an ensemble tells its gain over the best member, and which flows it does n
   const folder = path.join(context.stagingDir, 'model');
   const manifest = JSON.parse(await readFile(path.join(folder, 'model.json'), 'utf8')) as object;
   expect(manifest).toMatchObject({ temperature: metrics['temperature'] });
-  const { staged } = await predictFlowsJob(
-    { model: await anEnsemble(home, split), version: split.features.version, week: '2022-W26' },
-    await contextOf(home),
-  );
-  const files = staged.map(({ file }) => `'${file}'`).join(', ');
+  const { versions } = await watchedBy(home, split, await anEnsemble(home, split));
+  const files = versions[0]!.staged.map(({ file }) => `'${file}'`).join(', '); // the serving one answers
   const sql = `SELECT DISTINCT predicted, rejected FROM read_parquet([${files}]) ORDER BY ALL`;
   expect(await home.db.rows(sql)).toEqual([
     { predicted: 'app-0', rejected: false },

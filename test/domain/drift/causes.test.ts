@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { causesOf, type WindowFindings } from '../../../domain/drift/causes.js';
 
-const calm: WindowFindings = { readings: [], medianShift: 0, movedClasses: [], features: [] };
+const calm: WindowFindings = {
+  ...{ readings: [], medianShift: 0, movedClasses: [], features: [], newServices: [] },
+};
 
 const drifted = (...signals: string[]): Pick<WindowFindings, 'readings'> => ({
   readings: signals.map((signal) => ({ signal, value: 2, threshold: 1, calm: 0.8 })),
@@ -23,6 +25,11 @@ test.each<[string, Partial<WindowFindings>, string[]]>([
       ...{ movedClasses: named('a', 'b', 'c', 'd', 'e'), features: named('SIZE_2') },
     },
     ['changed services (certificate, front end, endpoints): a, b, c and 2 more; most in SIZE_2'],
+  ],
+  [
+    'flows of new names',
+    { ...drifted('new_service', 'reject_rise'), newServices: named('b.example', 'a.example') },
+    ['new services: b.example, a.example', 'flows of services that the model does not know'],
   ],
   ['names', drifted('sni_kl'), ['names changed, flows did not']],
   ['names and flows', drifted('sni_kl', 'feature_severity'), ['names changed']],

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import type { GateEvidence } from '../../../contracts/lifecycle.js';
 import { DEFAULT_POLICY } from '../../../contracts/lifecycle-policy.js';
-import { judgeGate, type GateEvidence } from '../../../domain/lifecycle/gate.js';
+import { judgeGate } from '../../../domain/lifecycle/gate.js';
 
 const better: GateEvidence = {
   ...{ heldOutRows: 2000, championF1: 0.61, challengerF1: 0.78 },
@@ -34,7 +35,17 @@ test.each<[string, Partial<GateEvidence>, string]>([
     { eceRise: 0.03 },
     'its calibration error is 0.0300 higher, 0.02 are allowed',
   ],
-  ['that is slower', { latencyRatio: 3 }, 'a flow takes it 3.00 times as long, 2 are allowed'],
+  [
+    'whose calibration is not known',
+    { eceRise: null },
+    'its calibration error could not be computed',
+  ],
+  [
+    'whose time is not known',
+    { latencyRatio: null },
+    'the time that a flow takes it could not be measured',
+  ],
+  ['that is slower', { latencyRatio: 4 }, 'a flow takes it 4.00 times as long, 3 are allowed'],
 ])('a challenger %s does not pass', (_, change, against) => {
   const verdict = judgeGate(DEFAULT_POLICY.gate, { ...better, ...change }, false);
   expect(verdict).toEqual({ passed: false, against: [against] });

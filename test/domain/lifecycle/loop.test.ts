@@ -31,6 +31,7 @@ describe('a window', () => {
       kind: 'start_retrain',
       partition: '2022-03-02',
       attempt: 1,
+      endMs: aDay(2).endMs,
       notBeforeMs: null,
       afterSchemaBreak: false,
       reason: '2022-03-02: error_rise 1.1000 > 1.0000',
@@ -300,7 +301,7 @@ describe('a promoted version', () => {
     const day = (d: number) => scored(aDay(d), { 1: 0.8, 2: 0.9, 3: 0.95 }, '2');
     const shadow = [
       { kind: 'retrain_forced', by: 'ana', at: 6 } as const,
-      aResult({ challenger: '3' }),
+      aResult({ champion: '2', challenger: '3' }),
     ].reduce((state, event) => stepLoop(state, event).state, promoted);
     expect(after(shadow, day(9))).toEqual(['settled', 'noted', 'promote']);
   });
@@ -361,6 +362,33 @@ test('a version that a person asks for is promoted', () => {
   expect(commands.at(-1)).toEqual({ kind: 'promote', version: '7', replaces: '1' });
 });
 
+describe('a version that serves without the doing of the loop', () => {
+  const moved: LoopEvent = { kind: 'serving_moved', version: '7', at: 3 };
+
+  test('is taken for the serving one, and the one before can be gone back to', () => {
+    const { state, commands } = fold([aDay(1, { class_severity: 0.9 }), moved]);
+    expect(state).toMatchObject({ serving: '7', previous: '1', alarms: {} });
+    expect(decisions(commands)).toEqual(['noted', 'moved']);
+    expect(after(state, moved)).toEqual([]);
+  });
+
+  test('ends a shadow, whose challenger was held against another', () => {
+    const { state } = fold([aDay(9, { class_severity: 3 }), aResult(), moved]);
+    expect(state.phase.name).toBe('idle');
+  });
+
+  test('and was not the one that a challenger was compared with stays', () => {
+    const { state, commands } = fold([aDay(9, { class_severity: 3 }), moved, aResult()]);
+    expect(state).toMatchObject({ serving: '7', phase: { name: 'idle' } });
+    expect(reasons(commands).at(-1)).toBe('challenger 2 was compared with version 1, 7 serves');
+  });
+});
+
+test('a retraining cannot be asked for before a window was judged', () => {
+  const { commands } = fold([{ kind: 'retrain_forced', by: 'ana', at: 2 }]);
+  expect(reasons(commands)).toEqual(['ana asked: no window has been judged yet']);
+});
+
 test('the state survives JSON and stays small', () => {
   const windows = Array.from({ length: 500 }, (_, i) => aDay(i + 1, { class_severity: 3 }));
   const { state } = fold(windows.flatMap((window) => [window, aResult({ heldOutRows: 0 })]));
@@ -383,8 +411,14 @@ const anyEvent: fc.Arbitrary<LoopEvent> = fc.oneof(
       scored(aDay(day, { [signal]: value }, { rows }), { 1: 0.8, 2: served, 3: served }, version),
     ),
   fc
-    .record({ challenger: fc.constantFrom('2', '3'), lower: fc.double({ min: -1, max: 1 }) })
-    .map(({ challenger, lower }) => aResult({ challenger, gain: { lower, upper: 1 } })),
+    .record({
+      champion: fc.constantFrom('1', '2'),
+      challenger: fc.constantFrom('2', '3'),
+      lower: fc.double({ min: -1, max: 1 }),
+    })
+    .map(({ champion, challenger, lower }) =>
+      aResult({ champion, challenger, gain: { lower, upper: 1 } }),
+    ),
   fc.constantFrom<LoopEvent>(
     { kind: 'retrain_failed', reason: 'x', at: 1 },
     { kind: 'promote_failed', version: '2', reason: 'x', at: 1 },
@@ -396,7 +430,10 @@ const anyEvent: fc.Arbitrary<LoopEvent> = fc.oneof(
   ),
   fc
     .record({
-      kind: fc.constantFrom('approved', 'refused', 'promote_asked', 'promoted', 'rolled_back'),
+      kind: fc.constantFrom(
+        ...(['approved', 'refused', 'promote_asked', 'promoted'] as const),
+        ...(['rolled_back', 'serving_moved'] as const),
+      ),
       version: fc.constantFrom('1', '2', '3'),
     })
     .map(({ kind, version }): LoopEvent => ({ kind, version, by: 'x', at: 1 })),
@@ -414,7 +451,7 @@ test('whatever happens, one command is under way at most and what serves was rep
         expect(busy.length).toBeLessThanOrEqual(1);
         if (busy.length === 1) expect(state.phase.name).not.toBe('idle');
         if (state.serving !== before.serving && before.serving !== null) {
-          expect(['promoted', 'rolled_back']).toContain(event.kind);
+          expect(['promoted', 'rolled_back', 'serving_moved']).toContain(event.kind);
           expect('version' in event && event.version).toBe(state.serving);
         }
         const heardBefore =
@@ -479,13 +516,14 @@ function scored(
 
 function aResult(
   change: Partial<Extract<LoopEvent, { kind: 'retrain_finished' }>['gate']> & {
+    champion?: string;
     challenger?: string;
     at?: number;
   } = {},
 ): LoopEvent {
-  const { challenger = '2', at = 4, ...gate } = change;
+  const { champion = '1', challenger = '2', at = 4, ...gate } = change;
   return {
-    ...{ kind: 'retrain_finished', challenger, at },
+    ...{ kind: 'retrain_finished', champion, challenger, at },
     gate: {
       ...{ heldOutRows: 2000, championF1: 0.61, challengerF1: 0.78 },
       ...{ gain: { lower: 0.1, upper: 0.2 }, classes: [], eceRise: 0, latencyRatio: 1 },
