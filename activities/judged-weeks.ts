@@ -1,7 +1,7 @@
 /** Which weeks and days there are to judge, and which have been. */
 import type { HomeLayout } from '../contracts/home.js';
 import type { Preset, Split } from '../contracts/schemas/values.js';
-import { isoWeekOf } from '../dag/partitions.js';
+import { isoWeekOf, weekStart } from '../dag/partitions.js';
 import type { Snapshot } from '../feature-store/delta/snapshot.js';
 import { quote } from '../feature-store/duckdb.js';
 import { RUNS } from '../feature-store/engine-tables.js';
@@ -41,7 +41,16 @@ export async function daysWithFlows(layout: HomeLayout, minRows: number): Promis
   return rows.map((row) => String(row['day']));
 }
 
-/** The newest week that a split has rows of; empty without any. */
-export function newestWeek({ train, validate, test }: Split): string {
-  return [...train, ...validate, ...test].sort().at(-1) ?? '';
+/** Up to when a version knows flows, epoch ms: where its newest flows end, or the newest week of them. */
+export function knownToMs({ train, validate, test, selections }: Split): number {
+  const { test: newest } = selections;
+  // a retraining may end within a week, the rest of which nobody has seen
+  if (newest.kind === 'time' && newest.toMs !== null) return newest.toMs;
+  const week = [...train, ...validate, ...test].sort().at(-1);
+  return week === undefined ? 0 : weekEndMs(week);
+}
+
+/** Where an ISO week ends, epoch ms. */
+export function weekEndMs(week: string): number {
+  return weekStart(week).getTime() + 7 * 86_400_000;
 }

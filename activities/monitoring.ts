@@ -36,7 +36,7 @@ import { cancellable } from './heartbeats.js';
 import type { ActivityDependencies } from './index.js';
 import type { AnsweredWindow } from './jobs/judge-window.js';
 import { STAGED } from './jobs/staged-files.js';
-import { daysWithFlows, newestWeek, succeededPartitions } from './judged-weeks.js';
+import { daysWithFlows, knownToMs, succeededPartitions } from './judged-weeks.js';
 import { policyFor } from './model-policy.js';
 import {
   asModelVersion,
@@ -154,10 +154,9 @@ export function monitoringTasks({
       if (champion === undefined) return { days: [] };
       await recorder.catchUp(); // a monitor may have ended a moment ago
       const judged = await succeededPartitions(layout, monitorDay.type);
-      // a home that takes up days begins behind what the champion knows
+      // a home that takes up days begins behind the flows that the champion knows
       const [first] = [...judged].sort();
-      const known = newestWeek(await splitOf(mlflow, champion));
-      const after = first ?? dayOf(partitionInterval('iso-week', known)?.endMs ?? 0, -1);
+      const after = first ?? dayOf(knownToMs(await splitOf(mlflow, champion)) - 1);
       const days = await daysWithFlows(layout, preset.drift.minRows);
       const today = dayOf(Date.now());
       return { days: days.filter((day) => day > after && day < today && !judged.has(day)) };
@@ -272,7 +271,7 @@ function windowOf(
 
 const DAY_MS = 86_400_000;
 
-/** `2022-06-06` of an instant, by UTC, some days later. */
-function dayOf(ms: number, days = 0): string {
-  return new Date(ms + days * DAY_MS).toISOString().slice(0, 10);
+/** `2022-06-06` of an instant, by UTC. */
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
 }

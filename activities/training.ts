@@ -33,7 +33,7 @@ import {
 } from './model-store.js';
 import { monitor } from '../pipelines/monitor.js';
 import { ENSEMBLE } from '../pipelines/train.js';
-import { newestWeek, succeededPartitions, usableWeeks } from './judged-weeks.js';
+import { knownToMs, succeededPartitions, usableWeeks, weekEndMs } from './judged-weeks.js';
 
 /** The tasks that train, register and score. */
 export function trainingTasks(dependencies: ActivityDependencies) {
@@ -144,10 +144,10 @@ export function trainingTasks(dependencies: ActivityDependencies) {
       const { weeks, usable } = usableWeeks(features, preset);
       const champion = await findChampion(mlflow, ENSEMBLE);
       if (champion !== undefined) {
-        const known = newestWeek(await splitOf(mlflow, champion));
+        const known = knownToMs(await splitOf(mlflow, champion));
         await recorder.catchUp(); // a monitor may have ended a moment ago
         const judged = await succeededPartitions(layout, monitor.type);
-        const watch = usable.filter((week) => week > known && !judged.has(week));
+        const watch = usable.filter((week) => weekEndMs(week) > known && !judged.has(week));
         const first = await mlflow.models.getVersion(ENSEMBLE, '1');
         const split = await splitOf(mlflow, first === undefined ? champion : asModelVersion(first));
         return { split, trainingNeeded: false, parts: [], watch, faults: [] };

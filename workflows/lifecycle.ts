@@ -95,6 +95,9 @@ interface Heard {
   readonly answer?: (answer: Answer) => void;
 }
 
+/** Decisions of which people are not told: the monitor tells of every window that drifted. */
+const ONLY_LOGGED: readonly Decision['kind'][] = ['noted', 'notice', 'held'];
+
 /** Decisions shown in the Temporal UI. */
 const SHOWN_DECISIONS = 20;
 
@@ -252,7 +255,7 @@ class ServedModel {
     for (const [hash, last] of this.#open) {
       if (last.kind === 'noted' || kind !== 'noted') this.#open.set(hash, { kind, reason });
     }
-    if (kind === 'noted') return;
+    if (ONLY_LOGGED.includes(kind)) return;
     this.#telling += 1;
     void activities
       .sendNotice({

@@ -11,6 +11,7 @@ export interface SignalPoint {
 
 const VALUE = '#2b6ca3';
 const ABOVE = '#c03028';
+const THRESHOLD = '#666666';
 /** Wider plots get no legible labels. */
 const SHOWN = 60;
 
@@ -57,7 +58,7 @@ export async function plotSignal(points: readonly SignalPoint[], title: string):
       { orient: 'left', scale: 'y', grid: true, tickCount: 5 },
     ],
     marks: [
-      line('threshold', { stroke: { value: '#888888' }, strokeDash: { value: [4, 3] } }),
+      line('threshold', { stroke: { value: THRESHOLD }, strokeDash: { value: [4, 3] } }),
       {
         // a window without a neighbour has no line
         type: 'symbol',
@@ -67,7 +68,8 @@ export async function plotSignal(points: readonly SignalPoint[], title: string):
             x,
             y: { scale: 'y', field: 'threshold' },
             shape: { value: 'stroke' },
-            stroke: { value: '#888888' },
+            stroke: { value: THRESHOLD },
+            strokeWidth: { value: 2 },
             size: { value: 200 },
           },
         },

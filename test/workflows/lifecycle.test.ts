@@ -1,10 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CHAMPION } from '../../activities/model-store.js';
 import { askLifecycle, lifecycleStatus } from '../../activities/steer-lifecycle.js';
+import { lifecycleCommand } from '../../cli/commands/lifecycle.js';
+import { modelsCommand } from '../../cli/commands/models.js';
+import { writeRecord } from '../../cli/embedded/process-record.js';
 import { PipelineError } from '../../contracts/errors.js';
 import { DEFAULT_POLICY, type LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import {
@@ -22,6 +25,7 @@ import type { Tasks } from '../../contracts/schemas/tasks.js';
 import { activities, dag } from '../../dag/declare.js';
 import { writeModelFolder } from '../../models/model-folder.js';
 import { MlflowClient } from '../../models/registry/mlflow-client.js';
+import { runCommand } from '../cli/run-command.js';
 import { startMlflow } from '../models/registry/mlflow-server.js';
 import { startEngine, type EngineEnvironment } from './engine-environment.js';
 
@@ -223,6 +227,65 @@ describe('a person', () => {
     await mlflow.models.setAlias(model, CHAMPION, '3');
     expect(await signalWindow(aWindow(2, {}, { version: '3' }))).toMatchObject({ kind: 'moved' });
     expect(await status()).toMatchObject({ serving: '3', previous: '1' });
+  });
+});
+
+describe('the command line', () => {
+  const steer = (...args: string[]) => runCommand(lifecycleCommand, ...args, model, '--json');
+  const models = (...args: string[]) => runCommand(modelsCommand, ...args, '--json');
+  beforeAll(async () => {
+    const { layout, server } = engine;
+    vi.stubEnv('SENTINEL_HOME', layout.home);
+    vi.stubEnv('TEMPORAL_ADDRESS', server.address);
+    const ports = { http: Number(new URL(registry.baseUrl).port) };
+    await writeRecord(layout.processes, { name: 'mlflow', pid: process.pid, ports });
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    process.exitCode = 0;
+  });
+
+  test('promotes and rolls back, and tells how it ended', async () => {
+    expect(await models('promote', `${model}/3`)).toMatchObject({
+      decisions: [{ kind: 'promote' }, { kind: 'promoted', reason: 'version 3 serves' }],
+    });
+    expect(await steer('show')).toMatchObject({
+      model,
+      phase: 'idle',
+      serving: '3',
+      previous: '1',
+    });
+    expect(await models('rollback', model)).toMatchObject({
+      decisions: [{ kind: 'roll_back' }, { kind: 'rolled_back' }],
+    });
+    expect(process.exitCode ?? 0).toBe(0);
+    expect(await models('rollback', model)).toMatchObject({ decisions: [{ kind: 'refused' }] });
+    expect(process.exitCode).toBe(1);
+    await expect(models('promote', `${model}/9`)).rejects.toThrow(/MODEL_VERSION_UNKNOWN/);
+  });
+
+  test('pauses and goes on, answers approvals, and says when there is none', async () => {
+    await signalWindow(aWindow(1, { error_rise: 3 }), { approvalHours: 24 });
+    expect(await steer('pause')).toMatchObject({ decisions: [{ kind: 'paused' }] });
+    expect(await steer('pause')).toMatchObject({ decisions: [] });
+    expect(await steer('resume')).toMatchObject({ decisions: [{ kind: 'resumed' }] });
+    expect(await steer('refuse')).toMatchObject({ decisions: [{ kind: 'keep' }] });
+    await expect(steer('approve')).rejects.toThrow(/no challenger .* waits for approval/);
+    expect(await steer('retrain')).toMatchObject({ decisions: [{ kind: 'retrain' }] });
+  });
+
+  test('sets the policy of a model, and takes it back', async () => {
+    const file = join(engine.layout.home, 'mine.json');
+    await writeFile(file, JSON.stringify({ attempts: 7 }));
+    expect(await steer('policy', '--set', file)).toMatchObject({ attempts: 7, frozen: [] });
+    expect(await steer('policy')).toMatchObject({ attempts: 7 });
+    expect(await steer('policy', '--unset')).toEqual(DEFAULT_POLICY);
+    await writeFile(file, JSON.stringify({ atempts: 7 }));
+    await expect(steer('policy', '--set', file)).rejects.toThrow(/POLICY_INVALID.*atempts/);
+  });
+
+  test('says of a model without windows that nothing was decided', async () => {
+    await expect(steer('show')).rejects.toThrow(/LIFECYCLE_UNKNOWN/);
   });
 });
 
