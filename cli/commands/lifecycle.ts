@@ -25,7 +25,7 @@ interface SimulateOptions {
 }
 
 /** Trees that train in seconds: the loop is tried out, not the model. */
-const LIGHT = { rounds: 60, earlyStoppingRounds: 10, eta: 0.2, maxDepth: 6, maxBin: 64 } as const;
+const LIGHT = { rounds: 30, earlyStoppingRounds: 10, eta: 0.3, maxDepth: 5, maxBin: 32 } as const;
 
 /** The `lifecycle` command. */
 export function lifecycleCommand(): Command {

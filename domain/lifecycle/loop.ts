@@ -481,6 +481,7 @@ function whyHeld(
   if (frozen !== undefined) return `frozen from ${frozen.from} to ${frozen.to}: ${frozen.reason}`;
   if (urgent.length > 0) {
     if (!urgent.some(isAbove)) return 'nothing is above its threshold now';
+    if (!trigger.afterSchemaBreak && isHarmless(window)) return 'errors have not risen';
     const rows = Math.max(...urgent.map((reading) => alarms[alarmKey(window, reading)]?.rows ?? 0));
     const needed = Math.max(
       policy.minSamples.rows,
@@ -496,6 +497,13 @@ function whyHeld(
   const spent = state.retrains.filter((end) => end > trigger.endMs - days * DAY_MS).length;
   if (spent >= retrains) return `${spent} retrainings within ${days} days are the budget`;
   return null;
+}
+
+/** Whether errors are known and no more than they were: flows that moved, and are answered as before. */
+function isHarmless({ readings }: WindowJudged): boolean {
+  return readings.some(
+    (reading) => reading.signal === 'error_rise' && reading.threshold !== null && !isAbove(reading),
+  );
 }
 
 function mayOverride(state: LoopState, trigger: Trigger, urgent: readonly Reading[]): boolean {

@@ -167,6 +167,13 @@ describe('an alarm is held', () => {
     expect(decisions(commands)).toEqual(['held', 'held']);
   });
 
+  test('while errors are known and have not risen, unless it is a schema break', () => {
+    const calm = fold([aDay(1, { class_severity: 3, error_rise: 0.9 })]);
+    expect(reasons(calm.commands).at(-1)).toContain('errors have not risen');
+    expect(started(fold([aDay(1, { class_severity: 3, error_rise: 1.1 })]).commands)).toBe(true);
+    expect(started(fold([aDay(1, { data_quality: 3, error_rise: 0.9 })]).commands)).toBe(true);
+  });
+
   test('twice as long after each gate that is lost, to a bound, until a version is promoted', () => {
     const lost = aResult({ gain: { lower: -1, upper: 1 } });
     const triedOn = (events: readonly LoopEvent[]): string[] =>

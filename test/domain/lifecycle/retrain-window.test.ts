@@ -22,6 +22,12 @@ test('a retraining looks back some weeks, but not behind the bound it is given',
 test.each<[string, number[], typeof usual, { train: number; validate: number; gate: number }]>([
   ['two days gate', [1000, 1000, 400, 400], usual, spans(1700, 300, 800)],
   ['more do when they are poor', [2000, 200, 90, 300], usual, spans(1700, 300, 590)],
+  [
+    'more do until they have 1,500 flows, where these are few of all',
+    [10_000, 400, 400, 400, 400],
+    usual,
+    spans(8500, 1500, 1600),
+  ],
   ['two days gate however many flows one has', [1000, 9000, 9000], usual, spans(850, 150, 18_000)],
   ['a single day cannot gate and train', [5000], usual, spans(0, 0, 5000)],
   ['too few flows are all held out', [100, 100, 100], usual, spans(0, 0, 300)],
@@ -66,7 +72,10 @@ test('the parts lie in order, whole days gate, and no fewer days would do', () =
           expect(gates.length).toBeGreaterThanOrEqual(2);
           expect(rows - heldOutFrom).toBeGreaterThanOrEqual(minHeldOutRows);
         }
-        expect(gates.length <= 2 || sumOf(gates.slice(1)) < minHeldOutRows).toBe(true);
+        const fewer = sumOf(gates.slice(1));
+        const isEnough = fewer >= Math.max(minHeldOutRows, 1500);
+        const isLarge = fewer >= minHeldOutRows && sumOf(gates) > rows / 5;
+        expect(gates.length <= 2 || !(isEnough || isLarge)).toBe(true);
       },
     ),
   );
