@@ -60,7 +60,8 @@ describe('a window', () => {
 
   test('after a break that was none closes it, and every flow may train again', () => {
     const broken = aDay(1, { data_quality: 3 }, { rows: 100 });
-    const { state } = fold([broken, aDay(2, { data_quality: 0.1 })]);
+    const calm = [2, 3].map((d) => aDay(d, { data_quality: 0.1 }));
+    const { state } = fold([broken, ...calm]);
     expect(state).toMatchObject({ breakMs: null, openBreakMs: null });
     const tooFewFlows = fold([broken, aDay(2)]).state;
     expect(tooFewFlows.openBreakMs).toBe(broken.startMs);
