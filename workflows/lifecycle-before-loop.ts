@@ -48,6 +48,12 @@ const activities = proxyActivities<LifecycleActivities>({
   retry: { initialInterval: '1s', maximumInterval: '1 minute' },
 });
 
+/** What it hands to the loop: windows that came to it, and its outcomes. */
+export interface MemoryOfMove {
+  readonly windows: readonly WindowReport[];
+  readonly outcomes: MemoryBeforeLoop['outcomes'];
+}
+
 /** What it carries over when it continues as new. */
 export interface MemoryBeforeLoop {
   readonly state: LifecycleState;
@@ -62,7 +68,7 @@ const FINAL: readonly string[] = ['noted', 'superseded', 'keep', 'promoted', 'fa
 export async function lifecycleBeforeLoop(
   input: LifecycleInput,
   memory: MemoryBeforeLoop | undefined,
-  moveOn: (windows: readonly WindowReport[]) => Promise<never>,
+  moveOn: (memory: MemoryOfMove) => Promise<never>,
 ): Promise<never> {
   const { model } = input;
   let state = memory?.state ?? startLifecycle();
@@ -96,7 +102,7 @@ export async function lifecycleBeforeLoop(
     await condition(() => events.length > 0 || movesOn() || mayContinueAsNew(state));
     const event = events.shift();
     if (event === undefined) {
-      if (movesOn()) return moveOn(windows);
+      if (movesOn()) return moveOn({ windows, outcomes: [...outcomes] });
       return continueAsNew(input, { state, preset, outcomes: [...outcomes] });
     }
     const before = state;

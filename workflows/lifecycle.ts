@@ -48,7 +48,11 @@ import {
   type LoopEvent,
   type LoopState,
 } from '../domain/lifecycle/loop.js';
-import { lifecycleBeforeLoop, type MemoryBeforeLoop } from './lifecycle-before-loop.js';
+import {
+  lifecycleBeforeLoop,
+  type MemoryBeforeLoop,
+  type MemoryOfMove,
+} from './lifecycle-before-loop.js';
 import { moveServing } from './move-serving.js';
 
 const activities = proxyActivities<LifecycleActivities & NoticeActivities>({
@@ -70,20 +74,15 @@ export interface LifecycleMemory {
   readonly decided: number;
 }
 
-/** Windows that came to a lifecycle of an earlier release. */
-interface WindowsToHear {
-  readonly windows: readonly WindowReport[];
-}
-
 /** Runs for ever. */
 export async function lifecycle(
   input: LifecycleInput,
-  memory?: LifecycleMemory | WindowsToHear | MemoryBeforeLoop,
+  memory?: LifecycleMemory | MemoryOfMove | MemoryBeforeLoop,
 ): Promise<never> {
   if (!patched('loop')) {
     const before = memory as MemoryBeforeLoop | undefined; // its own, or none
-    return lifecycleBeforeLoop(input, before, (windows) =>
-      continueAsNew<typeof lifecycle>(input, { windows }),
+    return lifecycleBeforeLoop(input, before, (memory) =>
+      continueAsNew<typeof lifecycle>(input, memory),
     );
   }
   return new ServedModel(input, memory).run();
@@ -112,14 +111,16 @@ class ServedModel {
   #approvalExpiresAt: number | null = null;
   #latest: readonly LatestDecision[] = [];
   #decided = 0;
+  /** An event is being dealt with: the state is ahead of what is recorded. */
+  #taking = false;
   /** Notices that are being sent. */
   #telling = 0;
 
-  constructor(input: LifecycleInput, memory?: LifecycleMemory | WindowsToHear | MemoryBeforeLoop) {
+  constructor(input: LifecycleInput, memory?: LifecycleMemory | MemoryOfMove | MemoryBeforeLoop) {
     this.#input = input;
     const carried = memory !== undefined && 'decided' in memory ? memory : undefined;
     this.#state = carried?.state ?? startLoop(DEFAULT_POLICY);
-    this.#outcomes = new Map(carried?.outcomes);
+    this.#outcomes = new Map(memory?.outcomes);
     if (carried !== undefined) {
       this.#preset = carried.preset;
       this.#approvalExpiresAt = carried.approvalExpiresAt;
@@ -147,7 +148,9 @@ class ServedModel {
       await this.#somethingToDo();
       const heard = this.#heard.shift();
       if (heard === undefined) return this.#continueAsNew();
+      this.#taking = true;
       await this.#take(heard);
+      this.#taking = false;
     }
   }
 
@@ -330,7 +333,7 @@ class ServedModel {
       challenger: challengerOf(this.#state),
       toScore: versionsToScore(this.#state),
       approvalExpiresAt: phase.name === 'awaiting_approval' ? this.#approvalExpiresAt : null,
-      atRest: this.#isAtRest() && this.#heard.length === 0,
+      atRest: this.#isAtRest() && !this.#taking && this.#heard.length === 0,
       ...{ decided: this.#decided, latest: this.#latest },
     };
   }
