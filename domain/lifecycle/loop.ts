@@ -435,7 +435,10 @@ function decideOn(state: LoopState, window: WindowJudged): LoopStep {
 
 /** A schema break that was none, or is over: no signal that starts a retraining is above its threshold. */
 function isQuiet({ retrainOn }: LifecyclePolicy, { readings }: WindowJudged): boolean {
-  return !readings.some((reading) => retrainOn.includes(reading.signal) && isAbove(reading));
+  const judged = readings.filter(
+    ({ signal, threshold }) => retrainOn.includes(signal) && threshold !== null,
+  );
+  return judged.length > 0 && !judged.some(isAbove);
 }
 
 function triggerOf(state: LoopState, window: WindowJudged, urgent: readonly Reading[]): Trigger {

@@ -59,8 +59,12 @@ describe('a window', () => {
   });
 
   test('after a break that was none closes it, and every flow may train again', () => {
-    const { state } = fold([aDay(1, { data_quality: 3 }, { rows: 100 }), aDay(2, {}), aDay(3, {})]);
+    const broken = aDay(1, { data_quality: 3 }, { rows: 100 });
+    const calm = [2, 3].map((d) => aDay(d, { data_quality: 0.1 }));
+    const { state } = fold([broken, ...calm]);
     expect(state).toMatchObject({ breakMs: null, openBreakMs: null });
+    const tooFewFlows = fold([broken, aDay(2)]).state;
+    expect(tooFewFlows.openBreakMs).toBe(broken.startMs);
   });
 
   test('of a later alarm trains on nothing from before a break that was learnt', () => {
