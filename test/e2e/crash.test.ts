@@ -9,6 +9,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { markedProcesses } from '../../cli/embedded/marked-processes.js';
 import { readRecord, startTicksOf } from '../../cli/embedded/process-record.js';
 import type { UpDocument } from '../../contracts/report.js';
+import { FeatureDb } from '../../feature-store/duckdb.js';
+import { queryTables } from '../../feature-store/query-tables.js';
 import { createHome, endNow, type Finished, type Started, type TestHome } from './sentinel.js';
 import { SMALL_FLOWS } from './small-flows.js';
 
@@ -75,7 +77,18 @@ test('each row is there once', async () => {
   expect(document.input).toMatchObject({ files: weeks, rowsRead: rows, rowsStored: rows });
   expect(document.tables['flows']?.rows).toBe(rows);
   expect(document.tables['flow_features']?.rows).toBe(rows);
-  expect(document.tables['predictions']?.rows).toBe(watchedRows());
+});
+
+test('each version has answered each flow that it was asked once', async () => {
+  const db = await FeatureDb.open({ threads: 1 });
+  const { rows } = await queryTables({
+    ...{ db, tablesRoot: home.layout.tables },
+    sql: `SELECT count(*) AS answers, count(DISTINCT (source_sha, source_row, model_version)) AS pairs,
+            count(DISTINCT (source_sha, source_row)) AS flows FROM predictions`,
+  }).finally(() => db.close());
+  const [{ answers, pairs, flows } = {}] = rows;
+  expect(Number(flows)).toBe(watchedRows());
+  expect(answers).toBe(pairs);
 });
 
 test('each training is one version, none was registered twice', () => {
