@@ -37,17 +37,17 @@ import {
   type WindowReport,
 } from '../contracts/lifecycle.js';
 import { isoWeekOf } from '../dag/partitions.js';
+import { stepLoop } from '../domain/lifecycle/loop.js';
 import {
   challengerOf,
   REMEMBERED_REPORTS,
   startLoop,
-  stepLoop,
   versionsToScore,
   type Decision,
   type LoopCommand,
   type LoopEvent,
   type LoopState,
-} from '../domain/lifecycle/loop.js';
+} from '../domain/lifecycle/loop-state.js';
 import {
   lifecycleBeforeLoop,
   type MemoryBeforeLoop,

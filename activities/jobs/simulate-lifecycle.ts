@@ -10,15 +10,15 @@ import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import { isoWeekOf, weekStart } from '../../dag/partitions.js';
 import { judgeWindow, type Answered } from '../../domain/drift/judge-window.js';
+import { stepLoop } from '../../domain/lifecycle/loop.js';
 import {
   startLoop,
-  stepLoop,
   versionsToScore,
   type Decision,
   type LoopCommand,
   type LoopEvent,
   type LoopState,
-} from '../../domain/lifecycle/loop.js';
+} from '../../domain/lifecycle/loop-state.js';
 import {
   cutRetraining,
   retrainSpan,

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_POLICY, type LifecyclePolicy } from '../../../contracts/lifecycle-policy.js';
+import { stepLoop } from '../../../domain/lifecycle/loop.js';
 import {
   REMEMBERED_REPORTS,
   startLoop,
-  stepLoop,
   versionsToScore,
   type LoopCommand,
   type LoopEvent,
   type LoopState,
   type WindowJudged,
-} from '../../../domain/lifecycle/loop.js';
+} from '../../../domain/lifecycle/loop-state.js';
 
 const DAY_MS = 86_400_000;
 
