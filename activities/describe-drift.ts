@@ -2,9 +2,10 @@
 import type { DriftFindings } from '../contracts/drift.js';
 import { PipelineError } from '../contracts/errors.js';
 import type { HomeLayout } from '../contracts/home.js';
-import { isPartition, partitionInterval } from '../dag/partitions.js';
+import { isPartition } from '../dag/partitions.js';
 import { readSignals, type SignalScore } from '../feature-store/drift-scores.js';
 import { readFindings } from './drift-findings.js';
+import { windowOf } from './window-of.js';
 
 /** A window, and the same signals in all windows of its length. */
 export interface DescribedDrift {
@@ -31,7 +32,7 @@ export async function describeDrift(
   ]);
   const newest = [days.at(-1), weeks.at(-1)] // of two that end together the week
     .flatMap((score) => (score === undefined ? [] : [score.partition]))
-    .sort((a, b) => spanOf(a).endMs - spanOf(b).endMs)
+    .sort((a, b) => windowOf(a).endMs - windowOf(b).endMs)
     .at(-1);
   const wanted = partition ?? newest;
   const history = wanted !== undefined && isPartition('day', wanted) ? days : weeks;
@@ -49,20 +50,13 @@ export async function describeDrift(
   return { findings: saved ?? fromTable(model, scores, first), history };
 }
 
-/** Start and end of an ISO week or a day. */
-function spanOf(partition: string): { startMs: number; endMs: number } {
-  const kind = isPartition('iso-week', partition) ? 'iso-week' : 'day';
-  return partitionInterval(kind, partition) ?? { startMs: 0, endMs: 0 }; // both kinds have one
-}
-
 function fromTable(
   model: string,
   scores: readonly SignalScore[],
   { partition, rows, modelVersion: version }: SignalScore,
 ): DriftFindings {
   return {
-    ...{ model, partition, rows, version, reportHash: '', ...spanOf(partition) },
-    length: isPartition('iso-week', partition) ? 'week' : 'day',
+    ...{ model, rows, version, reportHash: '', ...windowOf(partition) },
     readings: scores.flatMap(({ signal, value, threshold }) =>
       value === null ? [] : [{ signal, value, threshold, calm: null }],
     ),

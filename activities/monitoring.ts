@@ -2,23 +2,19 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
-import { QueryNotRegisteredError, WorkflowNotFoundError } from '@temporalio/client';
 import type { DriftFindings } from '../contracts/drift.js';
 import { PipelineError } from '../contracts/errors.js';
 import {
   lifecycleId,
   OUTCOME_QUERY,
-  STATUS_QUERY,
   WINDOW_SIGNAL,
-  type JudgedFlows,
   type LifecycleInput,
-  type LifecycleStatus,
   type Outcome,
   type WindowReport,
 } from '../contracts/lifecycle.js';
 import type { DriftScore, ModelVersion } from '../contracts/schemas/values.js';
 import { isAbove } from '../contracts/signals.js';
-import { isPartition, partitionInterval } from '../dag/partitions.js';
+import { isoDay } from '../domain/lifecycle/iso-day.js';
 import { appendRows } from '../feature-store/append-rows.js';
 import { commitTable } from '../feature-store/delta/commit.js';
 import { readSnapshot } from '../feature-store/delta/snapshot.js';
@@ -47,6 +43,8 @@ import {
   splitOf,
 } from './model-store.js';
 import { createNoticeActivities } from './notices.js';
+import { lifecycleStatus } from './steer-lifecycle.js';
+import { windowOf } from './window-of.js';
 
 const POLL_MS = 500;
 
@@ -68,17 +66,7 @@ export function monitoringTasks({
 
   /** The champion, and whom the lifecycle wants to be compared with it. */
   async function versionsToAnswer({ name, version }: ModelVersion): Promise<string[]> {
-    const handle = temporal.workflow.getHandle(lifecycleId(name));
-    const asked = await handle
-      .query<LifecycleStatus>(STATUS_QUERY)
-      .then(({ toScore }) => toScore)
-      .catch((error: unknown) => {
-        // none runs yet, or one of before this query
-        if (error instanceof WorkflowNotFoundError || error instanceof QueryNotRegisteredError) {
-          return [];
-        }
-        throw error;
-      });
+    const asked = (await lifecycleStatus(temporal, name))?.toScore ?? [];
     const known = await Promise.all(
       asked.map(async (id) => ((await mlflow.models.getVersion(name, id)) ? [id] : [])),
     );
@@ -156,9 +144,9 @@ export function monitoringTasks({
       const judged = await succeededPartitions(layout, monitorDay.type);
       // a home that takes up days begins behind the flows that the champion knows
       const [first] = [...judged].sort();
-      const after = first ?? dayOf(knownToMs(await splitOf(mlflow, champion)) - 1);
+      const after = first ?? isoDay(knownToMs(await splitOf(mlflow, champion)) - 1);
       const days = await daysWithFlows(layout, preset.drift.minRows);
-      const today = dayOf(Date.now());
+      const today = isoDay(Date.now());
       return { days: days.filter((day) => day > after && day < today && !judged.has(day)) };
     },
 
@@ -259,19 +247,4 @@ export function monitoringTasks({
   } satisfies Partial<TaskCodes>;
 }
 
-/** A week or a day as its model is judged on. */
-function windowOf(
-  partition: string,
-): Pick<JudgedFlows, 'partition' | 'length' | 'startMs' | 'endMs'> {
-  const isWeek = isPartition('iso-week', partition);
-  const span = partitionInterval(isWeek ? 'iso-week' : 'day', partition);
-  if (span === null) throw new Error(`${partition} is no span of time`); // both kinds are
-  return { partition, length: isWeek ? 'week' : 'day', ...span };
-}
-
 const DAY_MS = 86_400_000;
-
-/** `2022-06-06` of an instant, by UTC. */
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
-}

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import {
+  QueryNotRegisteredError,
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
@@ -45,7 +46,7 @@ export async function askLifecycle(client: Client, model: string, asked: Asked):
   }
 }
 
-/** How the lifecycle of a model stands; undefined while none has been started. */
+/** How the lifecycle of a model stands; undefined while none has been started, or one by an earlier release. */
 export async function lifecycleStatus(
   client: Client,
   model: string,
@@ -53,7 +54,9 @@ export async function lifecycleStatus(
   try {
     return await client.workflow.getHandle(lifecycleId(model)).query<LifecycleStatus>(STATUS_QUERY);
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
+    if (error instanceof WorkflowNotFoundError || error instanceof QueryNotRegisteredError) {
+      return undefined;
+    }
     throw error;
   }
 }

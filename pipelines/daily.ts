@@ -1,11 +1,10 @@
 /** `daily`: new files in, and each day that has ended watched. */
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag } from '../dag/declare.js';
-import { param } from '../dag/param.js';
 import { text } from '../dag/reference.js';
 import { ingestFlows } from './ingest.js';
 import { monitorDay } from './monitor.js';
-import { mappingParam, maxRejectedParam, presetParam } from './params.js';
+import { arrivalParams } from './params.js';
 
 const act = activities<Tasks>();
 
@@ -16,12 +15,7 @@ export const daily = dag(
     description: 'Ingests new flow files, watches each day that has ended.',
     partitions: 'day',
     schedule: { cron: '0 5 * * *', timeZone: 'Europe/Prague' },
-    params: {
-      input: param('', { description: 'Folder of raw flow files' }),
-      preset: presetParam,
-      mapping: mappingParam,
-      maxRejected: maxRejectedParam,
-    },
+    params: arrivalParams,
   },
   (d) => {
     const { input, preset, mapping, maxRejected } = d.params;

@@ -39,6 +39,14 @@ export const maxRejectedParam: Param<string> = param('100%', {
   pattern: String(z.toJSONSchema(rejectedLimit).pattern),
 });
 
+/** Of DAGs that take in new files and watch what came. */
+export const arrivalParams = {
+  input: param('', { description: 'Folder of raw flow files' }),
+  preset: presetParam,
+  mapping: mappingParam,
+  maxRejected: maxRejectedParam,
+};
+
 function schemaOf(schema: z.ZodType, description: string): JsonObject {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
   return { description, ...(rest as JsonObject) }; // a schema is JSON

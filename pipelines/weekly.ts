@@ -1,11 +1,10 @@
 /** `weekly`: the operator's Monday. New files in, champions trained if there are none, new weeks watched. */
 import type { Tasks } from '../contracts/schemas/tasks.js';
 import { activities, dag } from '../dag/declare.js';
-import { param } from '../dag/param.js';
 import { present, text } from '../dag/reference.js';
 import { ingestFlows } from './ingest.js';
 import { monitor } from './monitor.js';
-import { mappingParam, maxRejectedParam, presetParam } from './params.js';
+import { arrivalParams } from './params.js';
 import { train } from './train.js';
 
 const act = activities<Tasks>();
@@ -17,12 +16,7 @@ export const weekly = dag(
     description: 'Ingests new flow files, trains the first champions, watches each new week.',
     partitions: 'iso-week',
     schedule: { cron: '0 4 * * 1', timeZone: 'Europe/Prague' },
-    params: {
-      input: param('', { description: 'Folder of raw flow files' }),
-      preset: presetParam,
-      mapping: mappingParam,
-      maxRejected: maxRejectedParam,
-    },
+    params: arrivalParams,
   },
   (d) => {
     const { input, preset, mapping, maxRejected } = d.params;

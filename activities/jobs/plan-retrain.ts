@@ -1,7 +1,6 @@
 /** Chooses the rows of a retraining: the newest flows, cut in the order of time. */
 import { PipelineError } from '../../contracts/errors.js';
 import type { Preset, Retraining, Selection, Split } from '../../contracts/schemas/values.js';
-import { weekStart } from '../../dag/partitions.js';
 import {
   cutRetraining,
   retrainSpan,
@@ -10,10 +9,9 @@ import {
 import { FeatureDb } from '../../feature-store/duckdb.js';
 import { rowsByDay, timesAt } from '../../feature-store/flow-times.js';
 import { readFlowSet } from '../../feature-store/read-flows.js';
+import { weekEndMs } from '../judged-weeks.js';
 import type { JobContext } from './index.js';
 import { splitOf, trainingFaults, type Cut, type FlowVersion } from './plan-split.js';
-
-const WEEK_MS = 7 * 86_400_000;
 
 /** What a retraining is planned from. */
 export interface RetrainRequest {
@@ -38,7 +36,7 @@ export async function planRetrainJob(
 ): Promise<Split> {
   const { endMs, notBeforeMs } = retraining;
   const span = retrainSpan({
-    endMs: endMs ?? weekStart(week).getTime() + WEEK_MS,
+    endMs: endMs ?? weekEndMs(week),
     notBeforeMs,
     weeks: preset.retrainWeeks + 1, // and that of the newest flows
   });

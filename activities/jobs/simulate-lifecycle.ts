@@ -10,6 +10,7 @@ import type { LifecyclePolicy } from '../../contracts/lifecycle-policy.js';
 import { seededRandom } from '../../contracts/seeded-random.js';
 import { isoWeekOf, weekStart } from '../../dag/partitions.js';
 import { judgeWindow, type Answered } from '../../domain/drift/judge-window.js';
+import { isoDay } from '../../domain/lifecycle/iso-day.js';
 import { stepLoop } from '../../domain/lifecycle/loop.js';
 import {
   startLoop,
@@ -506,8 +507,4 @@ function firstWeek(days: readonly Day[]): number {
 
 function isFirstOfMonth(ms: number): boolean {
   return new Date(ms).getUTCDate() === 1;
-}
-
-function isoDay(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
 }
